@@ -1,0 +1,1 @@
+"""The record types and the log they travel on."""

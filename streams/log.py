@@ -1,0 +1,169 @@
+"""The log: topics, tables and positions, and the one way to write them.
+
+A stage owns its working position and its tables. It polls messages, decides, gathers
+what it writes in a `Transaction` (memory only), and commits that together with the
+position in one step: all of it is in the log afterwards, or none. No carrier keeps
+anything open between `poll` and `commit`, so a slow handler blocks nobody.
+
+    stage = log.stage("process", reads=(ARTICLES, BACKFILL))
+    while not stage.acquire(timeout_s=1): ...   # another instance works; stand by
+    messages = stage.poll(100, timeout_s=0.5)
+    tx = Transaction()
+    for message in messages: tx.append(FLAGS, key, value)
+    stage.commit(tx, after=messages)            # outputs and position, together
+
+`streams.worker` is that loop with retries and dead letters; the edges (collect, the
+sender) drive a stage themselves. `streams.sqlite` carries it in one file.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A committed record of a topic. Offsets grow within a partition and are never reused;
+    gaps may occur."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    time: datetime
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a table. `due` is when work on it is to be taken up, None when there is none."""
+
+    key: str
+    value: bytes
+    due: datetime | None = None
+    partition_key: str = ""
+    time: datetime | None = None  # when it was last written
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    topic: str
+    key: str
+    value: bytes
+    partition_key: str
+
+
+@dataclass(slots=True)
+class Transaction:
+    """What one commit writes, gathered in memory. Order of appends is kept within a
+    partition; of several writes of one row the last one stands."""
+
+    appends: list[Append] = field(default_factory=list)
+    rows: dict[tuple[str, str], Row | None] = field(default_factory=dict)  # None: delete
+
+    def append(self, topic: str, key: str, value: bytes, *, partition_key: str = "") -> None:
+        """Add a record; without a partition key the key decides the partition."""
+        self.appends.append(Append(topic, key, value, partition_key or key))
+
+    def put(
+        self,
+        table: str,
+        key: str,
+        value: bytes,
+        *,
+        due: datetime | None = None,
+        partition_key: str = "",
+    ) -> None:
+        """Write a row; it replaces the one with that key."""
+        self.rows[table, key] = Row(key, value, due, partition_key or key)
+
+    def delete(self, table: str, key: str) -> None:
+        self.rows[table, key] = None
+
+    def absorb(self, other: "Transaction") -> None:
+        """Add all that `other` writes, after what is here."""
+        self.appends.extend(other.appends)
+        self.rows.update(other.rows)
+
+    def __bool__(self) -> bool:
+        return bool(self.appends or self.rows)
+
+
+class Stage(Protocol):
+    """One stage's seat at the log. Not for sharing between threads.
+
+    Any call may raise LogUnavailable (nothing was written; try again later) or
+    OwnershipLost (drop what is held in memory, acquire again)."""
+
+    name: str
+
+    def acquire(self, timeout_s: float) -> bool:
+        """Become the working instance; False when another still is after `timeout_s`.
+        Blocks. May be called again after OwnershipLost."""
+
+    def poll(self, max_records: int, timeout_s: float) -> Sequence[Message]:
+        """The next committed messages of the topics read, each partition's in order,
+        a topic named earlier in `reads` first when several wait. Returns as soon as there
+        is one, else empty after `timeout_s`. Polling again without a commit goes on after
+        what was given out; `rewind` goes back to the last commit."""
+
+    def rewind(self) -> None:
+        """Forget what was given out and not committed."""
+
+    def commit(self, tx: Transaction, after: Iterable[Message] = ()) -> None:
+        """Write `tx` and move the position past `after`, in one transaction, durable on
+        return. Each partition's messages in `after` must be the next ones, without a hole;
+        ValueError otherwise."""
+
+    def get(self, table: str, key: str) -> Row | None:
+        """A row as last committed. Tables read must be this stage's own."""
+
+    def scan(self, table: str, prefix: str = "") -> Iterator[Row]:
+        """Rows whose key begins with `prefix`, by key. Reads as it goes; do not commit
+        between two rows."""
+
+    def due(self, table: str, until: datetime, limit: int) -> Sequence[Row]:
+        """Rows due at or before `until`, the earliest first."""
+
+    def next_due(self, table: str) -> datetime | None:
+        """When the earliest row of the table is due."""
+
+    def close(self) -> None:
+        """Give the seat up at once, so that another instance can take it. May be repeated."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicInfo:
+    name: str
+    kind: str  # "topic" or "table"
+    records: int  # committed and retained; rows of a table
+    partitions: int
+    first_offset: int | None = None
+    end_offset: int | None = None  # one past the last; summed over partitions
+    bytes: int | None = None
+    due: int | None = None  # rows with work waiting (tables)
+    positions: Mapping[str, int] = field(default_factory=dict)  # stage → messages behind the end
+
+
+class Log(Protocol):
+    """A carrier. Safe to share between threads; each stage and reader has its own connection."""
+
+    def stage(self, name: str, reads: Sequence[str] = ()) -> Stage:
+        """A seat for a stage, not yet acquired. `reads`: the topics it polls, urgent first.
+        A stage new to the log starts at the beginning of each."""
+
+    def topics(self) -> Sequence[TopicInfo]:
+        """Every topic and table there is, with counts, sizes, positions."""
+
+    def read(self, topic: str, start: int | None = None) -> Iterator[Message]:
+        """Committed messages of a topic, or rows of a table (as messages, offset 0, by key),
+        from offset `start` on, ending at the present end. Disturbs nobody.
+        Raises KeyError when there is no such topic."""
+
+    def expire(self, max_age_s: Mapping[str, float], now: datetime) -> int:
+        """Delete records (that every stage reading the topic has passed) and rows (with no
+        work due) last written longer ago than `max_age_s[name]`, and give the disk back.
+        Returns how many went."""
+
+    def close(self) -> None: ...
