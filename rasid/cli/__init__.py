@@ -1,1 +1,65 @@
-def main() -> None: ...
+"""The command line. Each command imports what it needs when it runs, so that help is quick.
+
+Exit codes: 0 done; 1 it failed, or found what it looks for (a problem, a bad line), told on
+standard error; 2 the command line is wrong; 130 stopped by a second signal or Ctrl-C.
+"""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from rasid import __version__
+from rasid.cli import config, demo, feeds, flag, log, run
+from rasid.cli.common import fail
+from streams.errors import RasidError
+
+app = typer.Typer(
+    name="rasid",
+    help="Rasid (راصد) watches Arabic-language news feeds and tells you when a ceasefire, "
+    "an oil field or a foreign force makes news.",
+    epilog="Exit codes: 0 done; 1 failed, or problems found; 2 wrong command line; 130 stopped.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"rasid {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Tell the version.")
+    ] = False,
+) -> None: ...
+
+
+app.command()(demo.demo)
+app.command()(run.run)
+app.command()(run.collect)
+app.command()(run.process)
+app.command()(run.alert)
+app.command()(flag.flag)
+app.command()(config.init)
+app.add_typer(config.app, name="config")
+app.add_typer(feeds.app, name="feeds")
+app.add_typer(log.app, name="log")
+
+
+def main() -> None:
+    """The entry point: errors meant for people become one line and exit code 1."""
+    try:
+        app()
+    except RasidError as error:
+        fail(str(error))
+    except BrokenPipeError:  # the reader of our output has gone: `rasid log read | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

@@ -1,0 +1,382 @@
+"""The daemon: builds every object once, runs each stage in a thread, stops them in order.
+
+    collect ─▶ process ─▶ alert        one thread a stage, each with its own seat at the log
+       └──────────┴─────────┴─▶ metrics endpoint, housekeeping
+
+The only place where rooms meet. A stage that meets a newer schema or a damaged log stops
+and the process is not ready, the others go on; a stage that fails in a way nobody foresaw
+ends the process with exit code 1, for its supervisor to start it afresh from the log.
+"""
+
+import ipaddress
+import os
+import signal
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+import structlog
+from alerts.stage import AlertStage
+from collectors.catalogue import Feed, Source, load_catalogue, select
+from collectors.collector import CollectOptions, Collector
+from processors.flagger import load_flagger
+from processors.processor import Processor
+from prometheus_client import (
+    CollectorRegistry,
+    Gauge,
+    GCCollector,
+    PlatformCollector,
+    ProcessCollector,
+)
+from streams.carriers import open_log
+from streams.metrics import StageMetrics
+
+from alerts.receivers import EmailOptions, Receiver, SlackOptions, TerminalOptions
+from alerts.routing import Match, Route
+from rasid import __version__
+from rasid.config import Config, ReceiverPart, RoutePart, serve_address
+from rasid.configfile import load
+from rasid.logs import redaction
+from rasid.serve import Endpoint, bind
+from streams import records
+from streams.errors import ConfigError, LogError, RasidError
+from streams.log import Log
+
+log = structlog.get_logger(__name__)
+
+STAGES = ("collect", "process", "alert")
+_STOP_S = {
+    "collect": 20.0,
+    "process": 10.0,
+    "alert": 20.0,
+}  # each longer than the stage's own bound
+_HOUSEKEEPING_S = 3600.0
+
+
+class StageThread(Protocol):
+    """What app needs of a stage."""
+
+    @property
+    def ready(self) -> bool: ...
+    def run(self, stop: threading.Event) -> None: ...
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def log_url(config: Config) -> str:
+    """The configured log, or rasid.db in the working directory."""
+    return config.log or f"sqlite://{Path.cwd() / 'rasid.db'}"
+
+
+def sources(config: Config) -> list[Source]:
+    """The sources to poll: those chosen of the catalogue, and the configuration's own."""
+    own = [
+        Source(
+            id=s.id,
+            name=s.name or s.id,
+            name_latin=s.name_latin,
+            language=s.language,
+            country=s.country,
+            homepage=s.homepage,
+            tags=tuple(s.tags),
+            feeds=tuple(Feed(url=f.url, interval_s=f.interval, kind=f.kind) for f in s.feeds),
+        )
+        for s in config.sources
+    ]
+    names = config.catalogue or (["none"] if own else ["core"])
+    mine = {s.id for s in own}
+    return [s for s in select(load_catalogue(), names) if s.id not in mine] + own
+
+
+def collect_options(config: Config) -> CollectOptions:
+    part = config.collect
+    return CollectOptions(
+        contact=part.contact,
+        site_delay_s=part.site_delay,
+        min_interval_s=part.min_interval,
+        max_interval_s=part.max_interval,
+        allow_networks=tuple(ipaddress.ip_network(n) for n in part.allow_networks),
+        processes=part.processes,
+    )
+
+
+def receivers(config: Config) -> list[Receiver]:
+    return [_receiver(part) for part in config.receivers] or [Receiver("here", TerminalOptions())]
+
+
+def _receiver(part: ReceiverPart) -> Receiver:
+    if part.slack:
+        s = part.slack
+        return Receiver(
+            part.name,
+            SlackOptions(
+                webhook_url=s.webhook_url.get_secret_value() if s.webhook_url else None,
+                token=s.token.get_secret_value() if s.token else None,
+                channel=s.channel,
+                api_url=s.api_url,
+            ),
+        )
+    if part.email:
+        e = part.email
+        smtp = urlsplit(e.smtp.get_secret_value())
+        password = e.password.get_secret_value() if e.password else None
+        return Receiver(
+            part.name,
+            EmailOptions(
+                sender=e.sender,
+                to=tuple(e.to),
+                host=smtp.hostname or "",
+                port=smtp.port or (465 if e.tls == "implicit" else 587),
+                user=unquote(smtp.username) if smtp.username else None,
+                password=password or (unquote(smtp.password) if smtp.password else None),
+                tls=e.tls,
+            ),
+        )
+    return Receiver(part.name, TerminalOptions())
+
+
+def route(config: Config) -> Route:
+    if config.route is None:
+        return Route(receivers(config)[0].name)
+    return _route(config.route)
+
+
+def _route(part: RoutePart) -> Route:
+    m = part.match
+    return Route(
+        receiver=part.receiver,
+        match=Match(
+            theme=tuple(m.theme),
+            development=tuple(m.development),
+            country=tuple(m.country),
+            source=tuple(m.source),
+            language=tuple(m.language),
+            min_score=m.min_score,
+        ),
+        routes=tuple(_route(r) for r in part.routes),
+        continue_=part.continue_,
+    )
+
+
+def max_ages(config: Config) -> dict[str, float]:
+    """Retention by topic and table; feeds and silences are kept."""
+    part = config.retention
+    return {
+        records.ARTICLES: part.articles,
+        records.BACKFILL: part.articles,
+        records.FLAGS: part.flags,
+        records.ALERTS: part.alerts,
+        records.DEADLETTERS: part.deadletters,
+        records.ENTRIES: part.entries,
+        records.STORIES: part.stories,
+        records.DELIVERIES: part.deliveries,
+    }
+
+
+class App:
+    """Built, run once, done. `config_path` is read again at a reload."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        config_path: Path | None = None,
+        stages: Sequence[str] = STAGES,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        """Raises ConfigError (port taken), LogError (log unusable), RuleError."""
+        self._config = config
+        self._config_path = config_path
+        self._clock = clock
+        redaction.know(config.secrets())
+        self.registry = _registry()
+        self._endpoint = None
+        if config.serve != "none":
+            self._endpoint = Endpoint(
+                bind(*serve_address(config.serve)), self.registry, self.unready
+            )
+        self._log: Log = open_log(log_url(config), clock=clock)
+        metrics = StageMetrics(self.registry)
+        self._collector: Collector | None = None
+        self._processor: Processor | None = None
+        self._alerts: AlertStage | None = None
+        if "collect" in stages:
+            self._collector = Collector(
+                self._log.stage("collect"),
+                sources(config),
+                collect_options(config),
+                clock=clock,
+                registry=self.registry,
+                metrics=metrics,
+            )
+        if "process" in stages:
+            self._processor = Processor(
+                self._log.stage("process", reads=(records.ARTICLES, records.BACKFILL)),
+                load_flagger(),
+                clock=clock,
+                registry=self.registry,
+                metrics=metrics,
+            )
+        if "alert" in stages:
+            self._alerts = AlertStage(
+                self._log.stage("alert", reads=(records.ALERTS, records.FLAGS)),
+                receivers(config),
+                route(config),
+                max_age_s=config.alerts.max_age,
+                clock=clock,
+                registry=self.registry,
+                metrics=metrics,
+            )
+        self._failures: dict[str, str] = {}
+        self._crashed = False
+        self._stops = {name: threading.Event() for name in self._stages()}
+        self._wake = threading.Event()
+        self._reload = False
+        self._stopping = False
+
+    def _stages(self) -> dict[str, StageThread]:
+        pairs: dict[str, StageThread | None] = {
+            "collect": self._collector,
+            "process": self._processor,
+            "alert": self._alerts,
+        }
+        return {name: stage for name, stage in pairs.items() if stage is not None}
+
+    @property
+    def address(self) -> str | None:
+        """Where the endpoint answers."""
+        return self._endpoint.address if self._endpoint else None
+
+    def unready(self) -> Mapping[str, str]:
+        """What cannot work now, and why."""
+        waiting = {
+            name: "waits for the log, or for its turn"
+            for name, stage in self._stages().items()
+            if not stage.ready
+        }
+        return {**waiting, **self._failures}
+
+    def run(self) -> int:
+        """Work until a signal; the exit code. Call from the main thread."""
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
+        signal.signal(signal.SIGHUP, self._on_hangup)
+        if self._endpoint:
+            self._endpoint.start()
+        threads = {
+            name: threading.Thread(
+                target=self._run_stage, args=(name, stage), name=name, daemon=True
+            )
+            for name, stage in self._stages().items()
+        }
+        for thread in threads.values():
+            thread.start()
+        log.info(
+            "started", version=__version__, stages=list(threads), log=log_url(self._config),
+            serve=self.address, pid=os.getpid(),
+        )  # fmt: skip
+        housekeeper = threading.Thread(target=self._housekeep, name="housekeeping", daemon=True)
+        housekeeper.start()
+        while not self._stopping:
+            self._wake.wait()
+            self._wake.clear()
+            if self._reload and not self._stopping:
+                self._reload = False
+                self._load_again()
+        return self._shut_down(threads, housekeeper)
+
+    def stop(self) -> None:
+        """End `run`, from any thread."""
+        self._stopping = True
+        self._wake.set()
+
+    def _on_signal(self, number: int, frame: object) -> None:
+        if self._stopping:
+            os._exit(130)  # asked twice: at once, the log keeps what is not done
+        self.stop()
+
+    def _on_hangup(self, number: int, frame: object) -> None:
+        self._reload = True
+        self._wake.set()
+
+    def _run_stage(self, name: str, stage: StageThread) -> None:
+        try:
+            stage.run(self._stops[name])
+        except RasidError as error:
+            self._failures[name] = str(error)
+            log.error("stage_stopped", stage=name, reason=error.reason, error=str(error))
+        except Exception:
+            self._failures[name] = "failed"
+            self._crashed = True
+            log.exception("stage_crashed", stage=name)
+            self.stop()
+
+    def _housekeep(self) -> None:
+        stopped = self._stops[next(iter(self._stops))]
+        while not stopped.wait(_HOUSEKEEPING_S):
+            try:
+                expired = self._log.expire(max_ages(self._config), self._clock())
+            except LogError as error:
+                log.warning("expire_failed", error=str(error))
+            else:
+                log.info("expired", records=expired)
+
+    def _load_again(self) -> None:
+        try:
+            config = load(self._config_path)
+            flagger = load_flagger() if self._processor else None
+        except (ConfigError, RasidError) as error:
+            log.error("reload_refused", error=str(error), kept="the running configuration")
+            return
+        redaction.know(config.secrets())
+        fixed = [
+            key for key in ("log", "serve") if getattr(config, key) != getattr(self._config, key)
+        ]
+        if fixed:
+            log.warning("restart_needed", keys=fixed, why="taken up at a start only")
+        self._config = config
+        if self._collector:
+            self._collector.reload(sources(config), collect_options(config))
+        if self._processor and flagger:
+            self._processor.reload(flagger)
+        if self._alerts:
+            self._alerts.reload(receivers(config), route(config), config.alerts.max_age)
+        log.info("reloaded", sources=len(sources(config)))
+
+    def _shut_down(
+        self, threads: Mapping[str, threading.Thread], housekeeper: threading.Thread
+    ) -> int:
+        """Inputs first, so that what is in hand flows out; then the endpoint, then the log."""
+        clean = True
+        for name, thread in threads.items():
+            self._stops[name].set()
+            thread.join(_STOP_S[name])
+            if thread.is_alive():
+                clean = False
+                log.error("stop_timed_out", stage=name, seconds=_STOP_S[name])
+            else:
+                log.info("stopped", stage=name)
+        housekeeper.join(5.0)
+        if self._endpoint and not self._endpoint.close(5.0):
+            clean = False
+            log.error("stop_timed_out", stage="serve", seconds=5.0)
+        if clean:
+            self._log.close()
+        log.info("ended", clean=clean)
+        return 1 if self._crashed or not clean else 0
+
+
+def _registry() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    Gauge(
+        "rasid_build_info", "Always 1; the version is a label.", ["version"], registry=registry
+    ).labels(__version__).set(1)
+    return registry

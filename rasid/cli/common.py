@@ -1,0 +1,51 @@
+"""What several commands share: options, output, the log as configured."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from rasid.config import Config
+    from streams.log import Log
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="The configuration; without it rasid.yaml here, else the bundled sources.",
+        show_default=False,
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="For programs: JSON on standard output.")]
+
+
+def fail(message: str, code: int = 1) -> NoReturn:
+    """Tell what went wrong on standard error and end."""
+    for line in message.splitlines():
+        print(f"rasid: {line}", file=sys.stderr)  # noqa: T201
+    raise SystemExit(code)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document, readable, Arabic as it is."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def load_config(path: Path | None) -> "Config":
+    from rasid.configfile import load
+
+    return load(path)
+
+
+def open_configured_log(path: Path | None) -> "Log":
+    """The log that the configuration names, for looking at."""
+    from streams.carriers import open_log
+
+    from rasid.app import log_url, now
+
+    return open_log(log_url(load_config(path)), clock=now)

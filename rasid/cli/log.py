@@ -1,0 +1,151 @@
+"""`rasid log topics`, `rasid log read`: looking into the log beside a running daemon."""
+
+import json
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rasid.cli.common import ConfigOption, JsonOption, fail, open_configured_log, print_json
+
+if TYPE_CHECKING:
+    from streams.log import Log, Message
+
+app = typer.Typer(help="Look into the log: topics, tables, records.", no_args_is_help=True)
+
+_FOLLOW_S = 0.2
+
+
+@app.command()
+def read(
+    topic: Annotated[str, typer.Argument(help="A topic or table, as rasid.articles.")],
+    start: Annotated[
+        int | None, typer.Option("--from", metavar="OFFSET", help="Begin at this offset.")
+    ] = None,
+    count: Annotated[
+        int | None, typer.Option("--count", "-n", min=0, help="End after so many.")
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Wait for more instead of ending at the end.")
+    ] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Print committed records as JSON lines: topic, partition, offset, key, time, value.
+
+    Ends at the end. Of a table, its rows as they stand, by key.
+    """
+    from streams.records import TABLES
+
+    carrier = open_configured_log(config)
+    if follow and topic in TABLES:
+        fail(f"{topic} is a table; only a topic can be followed")
+    left = count
+    position = start
+    while left is None or left > 0:
+        try:
+            for message in carrier.read(topic, position):
+                typer.echo(_line(message))
+                position = message.offset + 1
+                if left is not None:
+                    left -= 1
+                    if left <= 0:
+                        break
+        except KeyError:
+            fail(f"the log has no topic or table {topic!r}{_hint(carrier, topic)}")
+        if not follow:
+            break
+        time.sleep(_FOLLOW_S)
+
+
+@app.command()
+def topics(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """List topics and tables with counts, positions and lag, and what waits for whom."""
+    carrier = open_configured_log(config)
+    found = [_topic(info) for info in carrier.topics()]
+    waiting = _waiting(carrier)
+    if as_json:
+        print_json({"topics": found, **waiting})
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold")
+    for name, justify in (
+        ("topic", "left"), ("kind", "left"), ("records", "right"), ("end", "right"),
+        ("due", "right"), ("behind, by stage", "left"),
+    ):  # fmt: skip
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for row in found:
+        behind = ", ".join(f"{s} {n}" for s, n in row["lag"].items())
+        table.add_row(
+            row["name"], row["kind"], f"{row['records']:,}", _shown(row["end"]),
+            _shown(row["due"]), behind,
+        )  # fmt: skip
+    console = Console()
+    console.print(table)
+    console.print(f"\nEntries waiting for their page: {waiting['waiting_entries']:,}")
+    pending = waiting["pending_deliveries"]
+    shown = ", ".join(f"{name} {n:,}" for name, n in sorted(pending.items())) or "none"
+    console.print(f"Deliveries pending: {shown}", highlight=False)
+
+
+def _topic(info: Any) -> dict[str, Any]:
+    return {
+        "name": info.name,
+        "kind": info.kind,
+        "partitions": info.partitions,
+        "records": info.records,
+        "first": info.first_offset,
+        "end": info.end_offset,
+        "bytes": info.bytes,
+        "due": info.due,
+        "lag": dict(info.positions),
+        "positions": {
+            stage: info.end_offset - behind
+            for stage, behind in info.positions.items()
+            if info.end_offset is not None
+        },
+    }
+
+
+def _waiting(carrier: "Log") -> dict[str, Any]:
+    """Waiting entries, and pending deliveries by receiver."""
+    from streams.records import DELIVERIES, ENTRIES, Delivery, decode
+
+    due = {info.name: info.due or 0 for info in carrier.topics()}
+    pending: dict[str, int] = {}
+    if due.get(DELIVERIES):
+        for message in carrier.read(DELIVERIES):
+            delivery = decode(Delivery, message.value)
+            if delivery.status == "pending":
+                name = delivery.alert.receiver
+                pending[name] = pending.get(name, 0) + 1
+    return {"waiting_entries": due.get(ENTRIES, 0), "pending_deliveries": pending}
+
+
+def _line(message: "Message") -> str:
+    try:
+        value: Any = json.loads(message.value)
+    except (ValueError, UnicodeDecodeError):
+        value = message.value.decode("utf-8", "backslashreplace")
+    return json.dumps(
+        {
+            "topic": message.topic,
+            "partition": message.partition,
+            "offset": message.offset,
+            "key": message.key,
+            "time": message.time.isoformat(),
+            "value": value,
+        },
+        ensure_ascii=False,
+    )
+
+
+def _hint(carrier: "Log", topic: str) -> str:
+    from rasid.configfile import did_you_mean
+
+    return did_you_mean(topic, [info.name for info in carrier.topics()])
+
+
+def _shown(number: int | None) -> str:
+    return "" if number is None else f"{number:,}"

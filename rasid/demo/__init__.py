@@ -1,0 +1,1 @@
+"""`rasid demo`: the whole road on one machine, offline, with invented newsrooms."""

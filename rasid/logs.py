@@ -1,0 +1,88 @@
+"""Structured logs: readable on a terminal, one JSON object a line elsewhere.
+
+What the libraries say through `logging` takes the same way. Secrets of the
+configuration are blotted out of every event, whoever wrote it.
+"""
+
+import logging
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+LEVELS = ("debug", "info", "warning", "error")
+
+
+class Redaction:
+    """A processor that replaces secrets by `***` in all strings of an event.
+
+    `secrets` is swapped when the configuration is reloaded; the earlier ones stay known."""
+
+    def __init__(self) -> None:
+        self._secrets: tuple[str, ...] = ()
+
+    def know(self, secrets: Iterable[str]) -> None:
+        known = {*self._secrets, *(s for s in secrets if len(s) >= 4)}
+        self._secrets = tuple(sorted(known, key=len, reverse=True))
+
+    def blot(self, value: Any) -> Any:
+        if isinstance(value, str):
+            for secret in self._secrets:
+                value = value.replace(secret, "***")
+            return value
+        if isinstance(value, dict):
+            return {k: self.blot(v) for k, v in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.blot(v) for v in value]
+        return value if isinstance(value, (int, float, bool, type(None))) else self.blot(str(value))
+
+    def __call__(self, logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
+        return {k: v if k.startswith("_") else self.blot(v) for k, v in event.items()}
+
+
+redaction = Redaction()
+
+
+def set_up(level: str = "info", *, terminal: bool | None = None) -> None:
+    """Send all logs to standard error; `terminal` (found out unless given) chooses the form."""
+    if terminal is None:
+        terminal = sys.stderr.isatty()
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+        structlog.processors.UnicodeDecoder(),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    last: Processor = (
+        structlog.dev.ConsoleRenderer(colors=True)
+        if terminal
+        else structlog.processors.JSONRenderer(ensure_ascii=False)
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                redaction,
+                last,
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    # These say at INFO what Rasid says itself, in its own words.
+    for name in ("aiohttp.access", "slack_sdk", "trafilatura", "htmldate", "mail.log", "asyncio"):
+        logging.getLogger(name).setLevel(logging.ERROR)

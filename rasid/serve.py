@@ -1,0 +1,100 @@
+"""The HTTP endpoint: /metrics, /healthz (alive) and /readyz (able), in a thread of its own."""
+
+import asyncio
+import errno
+import socket
+import threading
+from collections.abc import Callable, Mapping
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from streams.errors import ConfigError
+
+Readiness = Callable[[], Mapping[str, str]]
+"""What is not able to work and why, by name; empty when all is well."""
+
+_INDEX = """<!doctype html><title>Rasid</title><h1>Rasid</h1>
+<p><a href="/metrics">metrics</a> · <a href="/healthz">alive?</a> · <a href="/readyz">able?</a>"""
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; ConfigError when the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(128)
+    except OSError as error:
+        listening.close()
+        why = (
+            "another program listens there; choose another port, or stop it"
+            if error.errno == errno.EADDRINUSE
+            else str(error.strerror or error)
+        )
+        raise ConfigError(f"serve: {host}:{port} cannot be used: {why}") from error
+    return listening
+
+
+class Endpoint:
+    """Serves until closed. `listening` comes from `bind`."""
+
+    def __init__(
+        self, listening: socket.socket, registry: CollectorRegistry, readiness: Readiness
+    ) -> None:
+        self._socket = listening
+        self._registry = registry
+        self._readiness = readiness
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="serve", daemon=True)
+        self._closing = asyncio.Event()
+
+    @property
+    def address(self) -> str:
+        host, port = self._socket.getsockname()[:2]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self, timeout_s: float) -> bool:
+        """Stop answering; False when that took longer than `timeout_s`. May be repeated."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._closing.set)
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._serve())
+        finally:
+            self._loop.close()
+
+    async def _serve(self) -> None:
+        app = web.Application()
+        app.router.add_get("/", self._index)
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/healthz", self._alive)
+        app.router.add_get("/readyz", self._able)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await runner.setup()
+        await web.SockSite(runner, self._socket).start()
+        await self._closing.wait()
+        await runner.cleanup()
+
+    async def _index(self, request: web.Request) -> web.Response:
+        return web.Response(text=_INDEX, content_type="text/html")
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        return web.Response(body=encode(self._registry), headers={"Content-Type": content_type})
+
+    async def _alive(self, request: web.Request) -> web.Response:
+        return web.Response(text="alive\n")
+
+    async def _able(self, request: web.Request) -> web.Response:
+        unable = self._readiness()
+        text = "".join(f"{name}: {why}\n" for name, why in unable.items())
+        return web.Response(text=text or "ready\n", status=503 if unable else 200)
