@@ -16,10 +16,12 @@ anything open between `poll` and `commit`, so a slow handler blocks nobody.
 sender) drive a stage themselves. `streams.sqlite` carries it in one file.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
+
+Clock = Callable[[], datetime]  # answers an aware datetime in UTC
 
 
 @dataclass(frozen=True, slots=True)

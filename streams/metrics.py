@@ -1,0 +1,59 @@
+"""What every stage tells Prometheus, under one set of names."""
+
+from collections import Counter as Tally
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from streams.log import TopicInfo
+
+
+class StageMetrics:
+    """Made once for a registry; the stages of a process share it, each under its name."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def counter(name: str, documentation: str) -> Counter:
+            return Counter(name, documentation, ["stage"], registry=registry)
+
+        self.records_in = counter("rasid_records_in", "Records a stage consumed and committed.")
+        self.records_out = counter("rasid_records_out", "Records a stage wrote to a topic.")
+        self.records_failed = counter(
+            "rasid_records_failed", "Attempts to handle a record that ended in an error."
+        )
+        self.records_retried = counter(
+            "rasid_records_retried", "Attempts to handle a record again after an error."
+        )
+        self.records_dead = counter("rasid_records_dead", "Records that went to the dead letters.")
+        self.seconds = Histogram(
+            "rasid_stage_seconds",
+            "Time a stage took for one batch, from having it in hand to its commit.",
+            ["stage"],
+            registry=registry,
+            buckets=(0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120),
+        )
+        self.lag = Gauge(
+            "rasid_lag_records",
+            "Committed records that a stage has yet to consume.",
+            ["stage"],
+            registry=registry,
+        )
+
+    def begin(self, stage: str) -> None:
+        """Show a stage's series from the start, at zero."""
+        for metric in (
+            self.records_in,
+            self.records_out,
+            self.records_failed,
+            self.records_retried,
+            self.records_dead,
+            self.seconds,
+        ):
+            metric.labels(stage)
+
+    def set_lag(self, topics: Iterable[TopicInfo]) -> None:
+        """Take every stage's lag from `Log.topics()`, for stages that do not run here too."""
+        behind: Tally[str] = Tally()
+        for topic in topics:
+            behind.update(topic.positions)
+        for stage, records in behind.items():
+            self.lag.labels(stage).set(records)

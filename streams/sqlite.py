@@ -1,0 +1,258 @@
+"""The log in one SQLite file, for one machine: several threads and processes share it.
+
+    SqliteLog ── stage() ──▶ SqliteStage    reads, decides, writes (streams.sqlite_stage)
+        │                        └── Seat   one instance a stage (streams.seats)
+        ├── read(), topics()                beside a running daemon, or without one
+        └── expire()                        old records out, disk given back
+
+The file is in WAL mode with `synchronous=FULL`: a commit is on the disk when it returns,
+readers never wait for writers, and writers wait for each other for at most the busy
+timeout. No transaction is ever open while anybody else's code runs. There is one
+partition, number 0.
+
+The file is made by the first stage that acquires its seat, and so is its folder if the
+folder's parent exists; readers make nothing.
+"""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Concatenate, Final, ParamSpec
+
+from streams.log import Clock, Message, TopicInfo
+from streams.sqlite_errors import translated
+from streams.sqlite_file import (
+    from_us,
+    open_reader,
+    open_writer,
+    quoted,
+    roll_back,
+    to_us,
+    write_transaction,
+)
+from streams.sqlite_stage import SqliteStage
+
+READ_RECORDS: Final = 200  # a page of read(): no read transaction lasts longer
+EXPIRE_RECORDS: Final = 500  # deleted in one transaction
+VACUUM_PAGES: Final = 1000  # given back in one transaction
+
+P = ParamSpec("P")
+
+
+class SqliteLog:
+    """Implements `streams.log.Log`.
+
+    Nothing is opened here: a file that is missing, foreign or locked shows at the first
+    use. `max_page_count` bounds the file (pages of 4 KB); beyond it the disk counts as full.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Clock,
+        poll_interval_s: float = 0.02,
+        busy_timeout_s: float = 5.0,
+        max_page_count: int | None = None,
+    ) -> None:
+        self._path = path
+        self._clock = clock
+        self._poll_interval_s = poll_interval_s
+        self._busy_timeout_s = busy_timeout_s
+        self._max_page_count = max_page_count
+        self._writing = threading.Lock()
+
+    def stage(self, name: str, reads: Sequence[str] = ()) -> SqliteStage:
+        return SqliteStage(
+            self._path,
+            name,
+            reads,
+            clock=self._clock,
+            writing=self._writing,
+            poll_interval_s=self._poll_interval_s,
+            busy_timeout_s=self._busy_timeout_s,
+            max_page_count=self._max_page_count,
+        )
+
+    def topics(self) -> Sequence[TopicInfo]:
+        with translated(self._path), closing(self._reader()) as connection:
+            connection.execute("BEGIN")  # one moment for all of them
+            try:
+                return [
+                    _topic_info(connection, name, end, records, size)
+                    if kind == "topic"
+                    else _table_info(connection, name)
+                    for name, kind, end, records, size in connection.execute(
+                        "SELECT name, kind, end_offset, records, bytes FROM rasid_names"
+                        " ORDER BY kind DESC, name"
+                    ).fetchall()
+                ]
+            finally:
+                roll_back(connection)
+
+    def read(self, topic: str, start: int | None = None) -> Iterator[Message]:
+        with translated(self._path), closing(self._reader()) as connection:
+            row = connection.execute(
+                "SELECT kind, end_offset FROM rasid_names WHERE name = ?", (topic,)
+            ).fetchone()
+        if row is None:
+            raise KeyError(topic)
+        kind, end = row
+        return (
+            self._read_topic(topic, start or 0, end) if kind == "topic" else self._read_table(topic)
+        )
+
+    def expire(self, max_age_s: Mapping[str, float], now: datetime) -> int:
+        """As the contract says, in short transactions. After each it rests for as long as
+        it took, so that stages get their turn."""
+        gone = 0
+        with translated(self._path), closing(self._writer()) as connection:
+            kinds = dict(connection.execute("SELECT name, kind FROM rasid_names").fetchall())
+            for name, age_s in max_age_s.items():
+                before = to_us(now - timedelta(seconds=age_s))
+                if kinds.get(name) == "topic":
+                    gone += self._repeat(connection, _expire_records, name, before)
+                elif kinds.get(name) == "table":
+                    gone += self._repeat(connection, _expire_rows, name, before)
+            self._repeat(connection, _vacuum)
+            # Folds the write-ahead file in and cuts both; where a reader is in the way, the
+            # next time does it.
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return gone
+
+    def _repeat(
+        self,
+        connection: sqlite3.Connection,
+        step: Callable[Concatenate[sqlite3.Connection, P], int],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> int:
+        """Run `step` in transactions of its own until it has nothing left to do."""
+        total = 0
+        while True:
+            began = time.monotonic()
+            with write_transaction(connection, self._path, self._writing, self._busy_timeout_s):
+                done = step(connection, *args, **kwargs)
+            if not done:
+                return total
+            total += done
+            time.sleep(time.monotonic() - began)
+
+    def close(self) -> None:
+        """Nothing is held here; stages and readers close their own connections."""
+
+    def _reader(self) -> sqlite3.Connection:
+        return open_reader(self._path, busy_timeout_s=self._busy_timeout_s)
+
+    def _writer(self) -> sqlite3.Connection:
+        return open_writer(
+            self._path,
+            busy_timeout_s=self._busy_timeout_s,
+            max_page_count=self._max_page_count,
+            create=False,
+        )
+
+    def _read_topic(self, topic: str, start: int, end: int) -> Iterator[Message]:
+        with translated(self._path), closing(self._reader()) as connection:
+            while page := connection.execute(
+                f"SELECT offset, key, time, value FROM {quoted('topic', topic)}"  # noqa: S608
+                " WHERE offset >= ? AND offset < ? ORDER BY offset LIMIT ?",
+                (start, end, READ_RECORDS),
+            ).fetchall():
+                for offset, key, written, value in page:
+                    yield Message(topic, 0, offset, key, from_us(written), value)
+                start = page[-1][0] + 1
+
+    def _read_table(self, table: str) -> Iterator[Message]:
+        where, last = "key >= ?", ""
+        with translated(self._path), closing(self._reader()) as connection:
+            while page := connection.execute(
+                f"SELECT key, time, value FROM {quoted('table', table)}"  # noqa: S608
+                f" WHERE {where} ORDER BY key LIMIT ?",
+                (last, READ_RECORDS),
+            ).fetchall():
+                for key, written, value in page:
+                    yield Message(table, 0, 0, key, from_us(written), value)
+                where, last = "key > ?", page[-1][0]
+
+
+def _topic_info(
+    connection: sqlite3.Connection, name: str, end: int, records: int, size: int
+) -> TopicInfo:
+    it = quoted("topic", name)
+    (first,) = connection.execute(f"SELECT min(offset) FROM {it}").fetchone()  # noqa: S608
+    positions = {}
+    for stage, position in connection.execute(
+        "SELECT stage, next_offset FROM rasid_positions WHERE topic = ?", (name,)
+    ).fetchall():
+        behind = end - position
+        if first is None or behind <= 0:
+            positions[stage] = 0
+        elif records == end - first:  # no holes: no need to count
+            positions[stage] = min(behind, records)
+        else:
+            (positions[stage],) = connection.execute(
+                f"SELECT count(*) FROM {it} WHERE offset >= ?",  # noqa: S608
+                (position,),
+            ).fetchone()
+    return TopicInfo(
+        name,
+        "topic",
+        records,
+        1,
+        first_offset=first,
+        end_offset=end,
+        bytes=size,
+        positions=positions,
+    )
+
+
+def _table_info(connection: sqlite3.Connection, name: str) -> TopicInfo:
+    (rows, due) = connection.execute(
+        f"SELECT (SELECT count(*) FROM {quoted('table', name)}),"  # noqa: S608
+        f" (SELECT count(*) FROM {quoted('table', name)} WHERE due IS NOT NULL)"
+    ).fetchone()
+    return TopicInfo(name, "table", rows, 1, due=due)
+
+
+def _expire_records(connection: sqlite3.Connection, topic: str, before: int) -> int:
+    """Delete a chunk of what was written before, and every stage that reads it has passed."""
+    it = quoted("topic", topic)
+    (passed,) = connection.execute(
+        "SELECT min(next_offset) FROM rasid_positions WHERE topic = ?", (topic,)
+    ).fetchone()
+    old = connection.execute(
+        f"SELECT offset, length(value) FROM {it} WHERE time < ?1"  # noqa: S608
+        " AND (?2 IS NULL OR offset < ?2) ORDER BY time, offset LIMIT ?3",
+        (before, passed, EXPIRE_RECORDS),
+    ).fetchall()
+    connection.executemany(
+        f"DELETE FROM {it} WHERE offset = ?",  # noqa: S608
+        [(offset,) for offset, _ in old],
+    )
+    connection.execute(
+        "UPDATE rasid_names SET records = records - ?, bytes = bytes - ? WHERE name = ?",
+        (len(old), sum(size for _, size in old), topic),
+    )
+    return len(old)
+
+
+def _expire_rows(connection: sqlite3.Connection, table: str, before: int) -> int:
+    it = quoted("table", table)
+    return connection.execute(
+        f"DELETE FROM {it} WHERE rowid IN"  # noqa: S608
+        f" (SELECT rowid FROM {it} WHERE due IS NULL AND time < ? LIMIT ?)",
+        (before, EXPIRE_RECORDS),
+    ).rowcount
+
+
+def _vacuum(connection: sqlite3.Connection) -> int:
+    """Give free pages back. Returns how many are left, at most."""
+    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    if free:
+        connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES:d})").fetchall()
+    return int(free)
