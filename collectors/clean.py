@@ -1,0 +1,34 @@
+"""Make text from outside fit for a record: valid Unicode, no control characters, bounded."""
+
+import re
+import unicodedata
+from typing import Final
+
+TITLE_CHARS: Final = 2000  # a longer headline is cut, with an ellipsis
+TEXT_CHARS: Final = 1_000_000
+SUMMARY_CHARS: Final = 300_000  # of an entry's own text, HTML
+NAME_CHARS: Final = 200
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_SPACE = re.compile(r"\s+")
+
+
+def clean_text(text: str, limit: int) -> str:
+    """Without lone surrogates (shown as U+FFFD) and control characters but line breaks and
+    tabs, cut at `limit` characters with an ellipsis, never inside a letter with its marks."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    text = _CONTROL.sub("", text)
+    if len(text) <= limit:
+        return text
+    end = limit - 1
+    while end > 0 and (unicodedata.combining(text[end]) or text[end] == "\u200d"):
+        end -= 1
+    return text[:end].rstrip() + "…"
+
+
+def clean_line(text: str, limit: int) -> str:
+    """The same, on one line."""
+    return clean_text(_SPACE.sub(" ", text).strip(), limit)
