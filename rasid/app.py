@@ -22,7 +22,6 @@ import structlog
 from alerts.stage import AlertStage
 from collectors.catalogue import Feed, Source, load_catalogue, select
 from collectors.collector import CollectOptions, Collector
-from processors.flagger import load_flagger
 from processors.processor import Processor
 from prometheus_client import (
     CollectorRegistry,
@@ -31,19 +30,20 @@ from prometheus_client import (
     PlatformCollector,
     ProcessCollector,
 )
-from streams.carriers import open_log
-from streams.metrics import StageMetrics
 
 from alerts.receivers import EmailOptions, Receiver, SlackOptions, TerminalOptions
 from alerts.routing import Match, Route
+from processors.flagger import load_flagger
 from rasid import __version__
 from rasid.config import Config, ReceiverPart, RoutePart, serve_address
 from rasid.configfile import load
 from rasid.logs import redaction
 from rasid.serve import Endpoint, bind
 from streams import records
+from streams.carriers import open_log
 from streams.errors import ConfigError, LogError, RasidError
 from streams.log import Log
+from streams.metrics import StageMetrics
 
 log = structlog.get_logger(__name__)
 
@@ -194,7 +194,7 @@ class App:
         self._config_path = config_path
         self._clock = clock
         redaction.know(config.secrets())
-        self.registry = _registry()
+        self.registry = make_registry()
         self._endpoint = None
         if config.serve != "none":
             self._endpoint = Endpoint(
@@ -371,7 +371,8 @@ class App:
         return 1 if self._crashed or not clean else 0
 
 
-def _registry() -> CollectorRegistry:
+def make_registry() -> CollectorRegistry:
+    """A registry with what every process tells of itself."""
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)

@@ -19,13 +19,13 @@ from aiohttp import web
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
-from streams.carriers import open_log
 
 from rasid.app import now
 from rasid.demo.newsrooms import Newsroom, load_newsrooms, site
 from rasid.demo.sinks import mail_server, slack
 from rasid.demo.table import outcomes, print_outcomes
 from rasid.demo.watch import Watched, watch
+from streams.carriers import open_log
 from streams.errors import ConfigError, LogError
 
 _MARK = ".rasid-demo"  # a folder that holds it may be emptied by the next run

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from streams.carriers import open_log
-
 from rasid.app import now
 from streams import records
+from streams.carriers import open_log
 from streams.records import Delivery, Entry, FeedState, decode
 
 

@@ -1,0 +1,43 @@
+"""Logs are JSON off a terminal, libraries' included, and no secret passes."""
+
+import json
+import logging
+
+import pytest
+import structlog
+
+from rasid import logs
+
+
+@pytest.fixture(autouse=True)
+def _restore() -> object:
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = before[0], before[1]
+    structlog.reset_defaults()
+
+
+def test_secrets_are_blotted_out_of_every_event(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.set_up("info", terminal=False)
+    logs.redaction.know(["s3cr3t-token"])
+    structlog.get_logger("a").info(
+        "sent", url="https://x/s3cr3t-token", nested={"k": ["s3cr3t-token"]}
+    )
+    logging.getLogger("b").warning("refused %s", "s3cr3t-token")
+    try:
+        raise RuntimeError("s3cr3t-token")
+    except RuntimeError:
+        structlog.get_logger("c").exception("failed")
+    out = capsys.readouterr().err
+    assert "s3cr3t-token" not in out
+    events = [json.loads(line) for line in out.splitlines()]
+    assert [e["event"] for e in events] == ["sent", "refused ***", "failed"]
+    assert events[0]["url"] == "https://x/***"
+    assert "RuntimeError: ***" in events[2]["exception"]
+
+
+def test_arabic_stays_readable(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.set_up("info", terminal=False)
+    structlog.get_logger("a").info("flagged", title="هدنة")
+    assert "هدنة" in capsys.readouterr().err

@@ -1,0 +1,55 @@
+"""The endpoint answers over real HTTP, says what is not able, and names a taken port."""
+
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+from prometheus_client import CollectorRegistry, Counter
+
+from rasid.serve import Endpoint, bind
+from streams.errors import ConfigError
+
+
+@pytest.fixture
+def unable() -> dict[str, str]:
+    return {}
+
+
+@pytest.fixture
+def endpoint(unable: dict[str, str]) -> Iterator[Endpoint]:
+    registry = CollectorRegistry()
+    Counter("rasid_things", "Things.", registry=registry).inc(3)
+    served = Endpoint(bind("127.0.0.1", 0), registry, lambda: unable)
+    served.start()
+    yield served
+    assert served.close(5)
+
+
+def get(endpoint: Endpoint, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://{endpoint.address}{path}", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_metrics_are_in_prometheus_text(endpoint: Endpoint) -> None:
+    status, text = get(endpoint, "/metrics")
+    assert status == 200
+    assert "rasid_things_total 3.0" in text
+
+
+def test_ready_tells_who_is_not_and_alive_stays_alive(
+    endpoint: Endpoint, unable: dict[str, str]
+) -> None:
+    assert get(endpoint, "/readyz") == (200, "ready\n")
+    unable["process"] = "waits for the log"
+    assert get(endpoint, "/readyz") == (503, "process: waits for the log\n")
+    assert get(endpoint, "/healthz") == (200, "alive\n")
+
+
+def test_a_taken_port_is_named(endpoint: Endpoint) -> None:
+    port = int(endpoint.address.rpartition(":")[2])
+    with pytest.raises(ConfigError, match=f"serve: 127.0.0.1:{port} .*another program listens"):
+        bind("127.0.0.1", port)
