@@ -97,7 +97,9 @@ def _read_secret_files(tree: Tree, data: dict[str, Any]) -> None:
     for i, receiver in enumerate(receivers if isinstance(receivers, list) else []):
         for channel in ("slack", "email"):
             part = receiver.get(channel) if isinstance(receiver, dict) else None
-            for key in [k for k in part if k.endswith("_file")] if isinstance(part, dict) else []:
+            if not isinstance(part, dict):
+                continue
+            for key in [k for k in part if k.endswith("_file")]:
                 loc: Loc = ("receivers", i, channel, key)
                 name = key.removesuffix("_file")
                 if name in part:

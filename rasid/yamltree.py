@@ -86,7 +86,7 @@ def parse_tree(text: str, file: str) -> Tree:
         try:
             tree.data = _plain(tree, constructor, node, (), set())
         finally:
-            constructor.dispose()  # type: ignore[no-untyped-call]
+            constructor.dispose()
     return tree
 
 
@@ -121,7 +121,7 @@ def _plain(
             for i, item in enumerate(node.value)
         ]
     try:
-        value = constructor.construct_object(node)  # type: ignore[no-untyped-call]
+        value = constructor.construct_object(node)
     except (yaml.YAMLError, ValueError) as error:
         tree.problem(loc, f"cannot be read: {str(error).splitlines()[0]}")
         return None
