@@ -21,26 +21,25 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Concatenate, Final, ParamSpec
+from typing import Final, NamedTuple
 
 from streams.log import Clock, Message, TopicInfo
 from streams.sqlite_errors import translated
-from streams.sqlite_file import (
-    from_us,
-    open_reader,
-    open_writer,
-    quoted,
-    roll_back,
-    to_us,
-    write_transaction,
-)
+from streams.sqlite_file import open_reader, open_writer, roll_back, write_transaction
+from streams.sqlite_names import from_us, quoted, to_us
 from streams.sqlite_stage import SqliteStage
 
 READ_RECORDS: Final = 200  # a page of read(): no read transaction lasts longer
 EXPIRE_RECORDS: Final = 500  # deleted in one transaction
 VACUUM_PAGES: Final = 1000  # given back in one transaction
 
-P = ParamSpec("P")
+
+class Progress(NamedTuple):
+    gone: int
+    more: bool  # whether there may be more to do
+
+
+Step = Callable[[sqlite3.Connection], Progress]
 
 
 class SqliteLog:
@@ -115,31 +114,38 @@ class SqliteLog:
             for name, age_s in max_age_s.items():
                 before = to_us(now - timedelta(seconds=age_s))
                 if kinds.get(name) == "topic":
-                    gone += self._repeat(connection, _expire_records, name, before)
+                    gone += self._chunks(connection, _Records(name, before, to_us(now)))
                 elif kinds.get(name) == "table":
-                    gone += self._repeat(connection, _expire_rows, name, before)
-            self._repeat(connection, _vacuum)
+                    gone += self._chunks(connection, _Rows(name, before))
+            self._vacuum(connection)
             # Folds the write-ahead file in and cuts both; where a reader is in the way, the
             # next time does it.
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         return gone
 
-    def _repeat(
-        self,
-        connection: sqlite3.Connection,
-        step: Callable[Concatenate[sqlite3.Connection, P], int],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> int:
+    def _chunks(self, connection: sqlite3.Connection, step: Step) -> int:
         """Run `step` in transactions of its own until it has nothing left to do."""
-        total = 0
-        while True:
+        gone = 0
+        more = True
+        while more:
             began = time.monotonic()
             with write_transaction(connection, self._path, self._writing, self._busy_timeout_s):
-                done = step(connection, *args, **kwargs)
-            if not done:
-                return total
-            total += done
+                done, more = step(connection)
+            gone += done
+            time.sleep(time.monotonic() - began if more else 0)
+        return gone
+
+    def _vacuum(self, connection: sqlite3.Connection) -> None:
+        """Give free pages back, in transactions of SQLite's own."""
+        free: int | None = None
+        while True:
+            began = time.monotonic()
+            before, (free,) = free, connection.execute("PRAGMA freelist_count").fetchone()
+            if not free or free == before:
+                return
+            with self._writing:
+                # It frees a page each time it is stepped; only executescript steps to the end.
+                connection.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES:d})")
             time.sleep(time.monotonic() - began)
 
     def close(self) -> None:
@@ -219,40 +225,53 @@ def _table_info(connection: sqlite3.Connection, name: str) -> TopicInfo:
     return TopicInfo(name, "table", rows, 1, due=due)
 
 
-def _expire_records(connection: sqlite3.Connection, topic: str, before: int) -> int:
-    """Delete a chunk of what was written before, and every stage that reads it has passed."""
-    it = quoted("topic", topic)
-    (passed,) = connection.execute(
-        "SELECT min(next_offset) FROM rasid_positions WHERE topic = ?", (topic,)
-    ).fetchone()
-    old = connection.execute(
-        f"SELECT offset, length(value) FROM {it} WHERE time < ?1"  # noqa: S608
-        " AND (?2 IS NULL OR offset < ?2) ORDER BY time, offset LIMIT ?3",
-        (before, passed, EXPIRE_RECORDS),
-    ).fetchall()
-    connection.executemany(
-        f"DELETE FROM {it} WHERE offset = ?",  # noqa: S608
-        [(offset,) for offset, _ in old],
-    )
-    connection.execute(
-        "UPDATE rasid_names SET records = records - ?, bytes = bytes - ? WHERE name = ?",
-        (len(old), sum(size for _, size in old), topic),
-    )
-    return len(old)
+class _Records:
+    """Deletes old records of one topic, a chunk at each call, from its beginning on.
+
+    Records stand in the order of their times, nearly: a clock may have been wrong for a
+    while. So it ends at the first chunk that holds nothing but what is to be kept, and
+    walks over records dated in the future as if they were not there. Records that not
+    every reading stage has passed are kept."""
+
+    def __init__(self, topic: str, before: int, now: int) -> None:
+        self._topic, self._before, self._now = topic, before, now
+        self._next = 0
+
+    def __call__(self, connection: sqlite3.Connection) -> Progress:
+        it = quoted("topic", self._topic)
+        (passed,) = connection.execute(
+            "SELECT min(next_offset) FROM rasid_positions WHERE topic = ?", (self._topic,)
+        ).fetchone()
+        chunk = connection.execute(
+            f"SELECT offset, time, length(value) FROM {it}"  # noqa: S608
+            " WHERE offset >= ?1 AND (?2 IS NULL OR offset < ?2) ORDER BY offset LIMIT ?3",
+            (self._next, passed, EXPIRE_RECORDS),
+        ).fetchall()
+        old = [(offset, size) for offset, at, size in chunk if at < self._before]
+        connection.executemany(
+            f"DELETE FROM {it} WHERE offset = ?",  # noqa: S608
+            [(offset,) for offset, _ in old],
+        )
+        connection.execute(
+            "UPDATE rasid_names SET records = records - ?, bytes = bytes - ? WHERE name = ?",
+            (len(old), sum(size for _, size in old), self._topic),
+        )
+        if chunk:
+            self._next = chunk[-1][0] + 1
+        return Progress(len(old), any(at < self._before or at > self._now for _, at, _ in chunk))
 
 
-def _expire_rows(connection: sqlite3.Connection, table: str, before: int) -> int:
-    it = quoted("table", table)
-    return connection.execute(
-        f"DELETE FROM {it} WHERE rowid IN"  # noqa: S608
-        f" (SELECT rowid FROM {it} WHERE due IS NULL AND time < ? LIMIT ?)",
-        (before, EXPIRE_RECORDS),
-    ).rowcount
+class _Rows:
+    """Deletes old rows without work due of one table, a chunk at each call."""
 
+    def __init__(self, table: str, before: int) -> None:
+        self._table, self._before = table, before
 
-def _vacuum(connection: sqlite3.Connection) -> int:
-    """Give free pages back. Returns how many are left, at most."""
-    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
-    if free:
-        connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES:d})").fetchall()
-    return int(free)
+    def __call__(self, connection: sqlite3.Connection) -> Progress:
+        it = quoted("table", self._table)
+        gone = connection.execute(
+            f"DELETE FROM {it} WHERE rowid IN"  # noqa: S608
+            f" (SELECT rowid FROM {it} WHERE due IS NULL AND time < ? LIMIT ?)",
+            (self._before, EXPIRE_RECORDS),
+        ).rowcount
+        return Progress(gone, gone == EXPIRE_RECORDS)

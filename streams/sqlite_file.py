@@ -7,7 +7,7 @@
     "topic <name>"   offset, key, time, value
     "table <name>"   key, value, due, partition_key, time
 
-Times are whole microseconds since 1970, UTC. A file is one of Rasid's when it has a
+A file is one of Rasid's when it has a
 `rasid_meta` row `format`; a format above FORMAT is refused, so that an older Rasid
 never writes into what it does not understand.
 
@@ -21,18 +21,16 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from streams.errors import LogCorrupt, LogUnavailable
 from streams.records import TABLES, TOPICS
 from streams.sqlite_errors import missing, primary, translated
+from streams.sqlite_names import ensure_name
 
 FORMAT: Final = 1
 CHECKPOINT_PAGES: Final = 4000  # the write-ahead file is folded in at 16 MB
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND: Final = timedelta(microseconds=1)
 
 _SCHEMA: Final = (
     "CREATE TABLE rasid_meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -43,19 +41,6 @@ _SCHEMA: Final = (
     " next_offset INTEGER NOT NULL, PRIMARY KEY (stage, topic)) WITHOUT ROWID",
     "CREATE TABLE rasid_seats (stage TEXT PRIMARY KEY, turn INTEGER NOT NULL) WITHOUT ROWID",
 )
-
-
-def to_us(moment: datetime) -> int:
-    return (moment - EPOCH) // MICROSECOND
-
-
-def from_us(microseconds: int) -> datetime:
-    return EPOCH + timedelta(microseconds=microseconds)
-
-
-def quoted(kind: str, name: str) -> str:
-    """The SQL name of what carries topic or table `name`."""
-    return '"' + f"{kind} {name}".replace('"', '""') + '"'
 
 
 def open_writer(
@@ -145,32 +130,6 @@ def make_folder(path: Path) -> None:
             f"{folder}: cannot be used as the log's folder ({error.strerror})",
             reason="full" if full else "io",
         ) from error
-
-
-def ensure_name(connection: sqlite3.Connection, kind: str, name: str) -> None:
-    """Create topic or table `name` unless it is there. ValueError if it is of the other kind."""
-    row = connection.execute("SELECT kind FROM rasid_names WHERE name = ?", (name,)).fetchone()
-    if row is not None:
-        if row[0] != kind:
-            raise ValueError(f"{name} is a {row[0]}, not a {kind}")
-        return
-    it, by_time = quoted(kind, name), quoted(f"{kind} by time", name)
-    if kind == "topic":
-        connection.execute(
-            f"CREATE TABLE {it} (offset INTEGER PRIMARY KEY, key TEXT NOT NULL,"
-            " time INTEGER NOT NULL, value BLOB NOT NULL)"
-        )
-        connection.execute(f"CREATE INDEX {by_time} ON {it} (time)")
-    else:
-        connection.execute(
-            f"CREATE TABLE {it} (key TEXT PRIMARY KEY, value BLOB NOT NULL, due INTEGER,"
-            " partition_key TEXT NOT NULL, time INTEGER NOT NULL)"
-        )
-        connection.execute(
-            f"CREATE INDEX {quoted('table by due', name)} ON {it} (due, key) WHERE due IS NOT NULL"
-        )
-        connection.execute(f"CREATE INDEX {by_time} ON {it} (time) WHERE due IS NULL")
-    connection.execute("INSERT INTO rasid_names (name, kind) VALUES (?, ?)", (name, kind))
 
 
 def _connect(path: Path, mode: str, busy_timeout_s: float) -> sqlite3.Connection:

@@ -21,14 +21,14 @@ from streams.errors import LogUnavailable, OwnershipLost
 from streams.log import Clock, Message, Row, Transaction
 from streams.seats import Seat
 from streams.sqlite_errors import missing, translated
-from streams.sqlite_file import (
+from streams.sqlite_file import make_folder, open_writer, write_transaction
+from streams.sqlite_names import (
+    append_records,
     ensure_name,
     from_us,
-    make_folder,
-    open_writer,
     quoted,
     to_us,
-    write_transaction,
+    write_rows,
 )
 
 SCAN_ROWS: Final = 500
@@ -118,9 +118,9 @@ class SqliteStage:
                 self._take_turn(connection)
                 # 2. The records, numbered on from each topic's end.
                 now = to_us(self._clock())
-                self._append(connection, tx, now)
+                append_records(connection, tx, now, self._known)
                 # 3. The rows.
-                self._write_rows(connection, tx, now)
+                write_rows(connection, tx, now, self._known)
                 # 4. The position. All of it is in the log with COMMIT, or none.
                 connection.executemany(
                     "UPDATE rasid_positions SET next_offset = ? WHERE stage = ? AND topic = ?",
@@ -242,49 +242,6 @@ class SqliteStage:
         self._seat.leave()
         return OwnershipLost(message)
 
-    def _append(self, connection: sqlite3.Connection, tx: Transaction, now: int) -> None:
-        by_topic: dict[str, list[tuple[str, bytes]]] = {}
-        for item in tx.appends:
-            by_topic.setdefault(item.topic, []).append((item.key, item.value))
-        for topic, items in by_topic.items():
-            self._ensure(connection, "topic", topic)
-            (end,) = connection.execute(
-                "SELECT end_offset FROM rasid_names WHERE name = ?", (topic,)
-            ).fetchone()
-            connection.executemany(
-                f"INSERT INTO {quoted('topic', topic)} VALUES (?, ?, ?, ?)",  # noqa: S608
-                [(end + at, key, now, value) for at, (key, value) in enumerate(items)],
-            )
-            connection.execute(
-                "UPDATE rasid_names SET end_offset = end_offset + ?, records = records + ?,"
-                " bytes = bytes + ? WHERE name = ?",
-                (len(items), len(items), sum(len(value) for _, value in items), topic),
-            )
-
-    def _write_rows(self, connection: sqlite3.Connection, tx: Transaction, now: int) -> None:
-        puts: dict[str, list[tuple[str, bytes, int | None, str, int]]] = {}
-        deletes: dict[str, list[tuple[str]]] = {}
-        for (table, key), row in tx.rows.items():
-            if row is None:
-                deletes.setdefault(table, []).append((key,))
-                continue
-            due = None if row.due is None else to_us(row.due)
-            puts.setdefault(table, []).append((key, row.value, due, row.partition_key, now))
-        for table, rows in puts.items():
-            self._ensure(connection, "table", table)
-            connection.executemany(
-                f"INSERT INTO {quoted('table', table)} VALUES (?, ?, ?, ?, ?)"  # noqa: S608
-                " ON CONFLICT (key) DO UPDATE SET value = excluded.value, due = excluded.due,"
-                " partition_key = excluded.partition_key, time = excluded.time",
-                rows,
-            )
-        for table, keys in deletes.items():
-            self._ensure(connection, "table", table)
-            connection.executemany(
-                f"DELETE FROM {quoted('table', table)} WHERE key = ?",  # noqa: S608
-                keys,
-            )
-
     def _moved(self, connection: sqlite3.Connection, after: Iterable[Message]) -> dict[str, int]:
         """Where the position stands after these messages. ValueError where one was skipped."""
         moved: dict[str, int] = {}
@@ -346,7 +303,3 @@ class SqliteStage:
                 return False
             self._known.add((kind, name))
         return True
-
-    def _ensure(self, connection: sqlite3.Connection, kind: str, name: str) -> None:
-        if (kind, name) not in self._known:  # known only once it is committed
-            ensure_name(connection, kind, name)

@@ -1,0 +1,111 @@
+"""The SQL of topics and tables: how they are named, made and written.
+
+    "topic <name>"   offset, key, time, value
+    "table <name>"   key, value, due, partition_key, time
+
+Times are whole microseconds since 1970, UTC.
+"""
+
+import sqlite3
+from collections.abc import Set
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+
+from streams.log import Transaction
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND: Final = timedelta(microseconds=1)
+
+Known = Set[tuple[str, str]]  # (kind, name) of what certainly exists
+
+
+def to_us(moment: datetime) -> int:
+    return (moment - EPOCH) // MICROSECOND
+
+
+@lru_cache(maxsize=256)  # the records of a commit share their time
+def from_us(microseconds: int) -> datetime:
+    return EPOCH + timedelta(microseconds=microseconds)
+
+
+def quoted(kind: str, name: str) -> str:
+    """The SQL name of what carries topic or table `name`."""
+    return '"' + f"{kind} {name}".replace('"', '""') + '"'
+
+
+def ensure_name(connection: sqlite3.Connection, kind: str, name: str) -> None:
+    """Create topic or table `name` unless it is there. ValueError if it is of the other kind."""
+    row = connection.execute("SELECT kind FROM rasid_names WHERE name = ?", (name,)).fetchone()
+    if row is not None:
+        if row[0] != kind:
+            raise ValueError(f"{name} is a {row[0]}, not a {kind}")
+        return
+    it = quoted(kind, name)
+    if kind == "topic":
+        connection.execute(
+            f"CREATE TABLE {it} (offset INTEGER PRIMARY KEY, key TEXT NOT NULL,"
+            " time INTEGER NOT NULL, value BLOB NOT NULL)"
+        )
+    else:
+        connection.execute(
+            f"CREATE TABLE {it} (key TEXT PRIMARY KEY, value BLOB NOT NULL, due INTEGER,"
+            " partition_key TEXT NOT NULL, time INTEGER NOT NULL)"
+        )
+        connection.execute(
+            f"CREATE INDEX {quoted('table by due', name)} ON {it} (due, key) WHERE due IS NOT NULL"
+        )
+        connection.execute(
+            f"CREATE INDEX {quoted('table by time', name)} ON {it} (time) WHERE due IS NULL"
+        )
+    connection.execute("INSERT INTO rasid_names (name, kind) VALUES (?, ?)", (name, kind))
+
+
+def append_records(connection: sqlite3.Connection, tx: Transaction, now: int, known: Known) -> None:
+    """Number the records on from each topic's end. What is not `known` is created."""
+    by_topic: dict[str, list[tuple[str, bytes]]] = {}
+    for item in tx.appends:
+        by_topic.setdefault(item.topic, []).append((item.key, item.value))
+    for topic, items in by_topic.items():
+        if ("topic", topic) not in known:
+            ensure_name(connection, "topic", topic)
+        (end,) = connection.execute(
+            "SELECT end_offset FROM rasid_names WHERE name = ?", (topic,)
+        ).fetchone()
+        connection.executemany(
+            f"INSERT INTO {quoted('topic', topic)} VALUES (?, ?, ?, ?)",  # noqa: S608
+            [(end + at, key, now, value) for at, (key, value) in enumerate(items)],
+        )
+        connection.execute(
+            "UPDATE rasid_names SET end_offset = end_offset + ?, records = records + ?,"
+            " bytes = bytes + ? WHERE name = ?",
+            (len(items), len(items), sum(len(value) for _, value in items), topic),
+        )
+
+
+def write_rows(connection: sqlite3.Connection, tx: Transaction, now: int, known: Known) -> None:
+    """Write and delete rows. What is not `known` is created."""
+    puts: dict[str, list[tuple[str, bytes, int | None, str, int]]] = {}
+    deletes: dict[str, list[tuple[str]]] = {}
+    for (table, key), row in tx.rows.items():
+        if row is None:
+            deletes.setdefault(table, []).append((key,))
+            continue
+        due = None if row.due is None else to_us(row.due)
+        puts.setdefault(table, []).append((key, row.value, due, row.partition_key, now))
+    for table, rows in puts.items():
+        if ("table", table) not in known:
+            ensure_name(connection, "table", table)
+        connection.executemany(
+            f"INSERT INTO {quoted('table', table)} VALUES (?, ?, ?, ?, ?)"  # noqa: S608
+            " ON CONFLICT (key) DO UPDATE SET value = excluded.value, due = excluded.due,"
+            " partition_key = excluded.partition_key, time = excluded.time",
+            rows,
+        )
+    for table, keys in deletes.items():
+        if ("table", table) not in known:
+            ensure_name(connection, "table", table)
+        connection.executemany(
+            f"DELETE FROM {quoted('table', table)} WHERE key = ?",  # noqa: S608
+            keys,
+        )
