@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import feedparser
 
@@ -21,11 +21,11 @@ from collectors.charset import printable
 from collectors.dates import parse_date
 from collectors.errors import FetchError
 from collectors.markup import read_document
+from collectors.urls import MAX_URL_CHARS, clean_url
 
 MAX_ENTRIES: Final = 2_000
 MAX_TITLE: Final = 1_000
 MAX_SUMMARY: Final = 200_000
-MAX_URL: Final = 2_048
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def _entry(item: Any, base: str, now: datetime) -> ParsedEntry:
         published=next(
             (date for text in dates if text and (date := parse_date(text, now=now))), None
         ),
-        guid=guid[:MAX_URL],
+        guid=guid[:MAX_URL_CHARS],
     )
 
 
@@ -129,16 +129,17 @@ def _link(item: Any, guid: str, base: str) -> str:
 
 
 def http_url(text: str, base: str) -> str:
-    """The address in `text`, made absolute; "" when it is none of http or https."""
+    """The address in `text`, made absolute, spelt as it was; "" when it is none that can be
+    fetched."""
     text = printable(re.sub(r"[\r\n\t]+", "", text)).strip().replace(" ", "%20")
-    if not text or len(text) > MAX_URL:
+    if not text:
         return ""
     try:
         url = urljoin(base, text) if base else text
-        parts = urlsplit(url)
-        return url if parts.scheme in ("http", "https") and parts.hostname else ""
-    except ValueError:  # "http://[": no address
+        clean_url(url)
+    except (ValueError, FetchError):  # "http://[", mailto:, tag:
         return ""
+    return url
 
 
 _TAG: Final = re.compile(
@@ -220,7 +221,7 @@ def _json_feed(text: str, url: str, now: datetime) -> ParsedFeed:
 
 
 def _json_entry(item: dict[str, Any], base: str, now: datetime) -> ParsedEntry:
-    guid = printable(str(item.get("id") or "")).strip()[:MAX_URL]
+    guid = printable(str(item.get("id") or "")).strip()[:MAX_URL_CHARS]
     plain = html.escape(str(item.get("content_text") or ""), quote=False)
     texts = [str(item.get("content_html") or ""), plain, str(item.get("summary") or "")]
     authors = item.get("authors") or [item.get("author")]
