@@ -108,7 +108,7 @@ def _entry(item: Any, base: str, now: datetime) -> ParsedEntry:
         url=_link(item, guid, base),
         title=plain_line(str(item.get("title") or "")),
         summary=printable(max(texts, key=len))[:MAX_SUMMARY],
-        authors=_names(str(author.get("name") or "") for author in item.get("authors") or ()),
+        authors=names(str(author.get("name") or "") for author in item.get("authors") or ()),
         published=next(
             (date for text in dates if text and (date := parse_date(text, now=now))), None
         ),
@@ -165,7 +165,7 @@ def plain_line(text: str) -> str:
 _MAIL: Final = re.compile(r"^\S+@\S+\s*\((.+)\)$")
 
 
-def _names(names: Iterator[str]) -> tuple[str, ...]:
+def names(names: Iterator[str]) -> tuple[str, ...]:
     """Without addresses, duplicates, and more than ten."""
     found: dict[str, None] = {}
     for name in names:
@@ -231,7 +231,7 @@ def _json_entry(item: dict[str, Any], base: str, now: datetime) -> ParsedEntry:
         or http_url(guid, ""),
         title=plain_line(str(item.get("title") or "")),
         summary=printable(max(texts, key=len))[:MAX_SUMMARY],
-        authors=_names(
+        authors=names(
             str(author.get("name") or "")
             for author in (authors if isinstance(authors, list) else ())
             if isinstance(author, dict)
