@@ -158,6 +158,7 @@ class StoryArticle(msgspec.Struct, frozen=True, kw_only=True):
     sketch: tuple[int, ...] = ()
     credited: str | None = None
     copy_of: str | None = None  # article id of the text it repeats
+    decision: str = ""  # why it brought a message, or none: closed set, see alerts.stories
 
 
 class Story(Record, frozen=True, kw_only=True):
@@ -169,6 +170,7 @@ class Story(Record, frozen=True, kw_only=True):
     articles: tuple[StoryArticle, ...]
     flags: tuple[Flag, ...]  # of the article that opened it, or of what it is now
     alerted: bool = False
+    more: int = 0  # articles beyond those listed
 
 
 class Alert(Record, frozen=True, kw_only=True):
@@ -201,6 +203,7 @@ class Delivery(Record, frozen=True, kw_only=True):
     reason: str | None = None  # closed set, see alerts.errors
     error: str | None = None
     updated: datetime
+    queued: datetime | None = None  # when it became pending; it expires from then on
     done: tuple[str, ...] = ()  # of several recipients, those that have it
     refused: tuple[str, ...] = ()  # of several recipients, those refused for good
     reference: str | None = None  # Slack's ts, the mail's Message-ID

@@ -1,0 +1,94 @@
+"""What themes, developments, statuses and units are called, in Arabic and in English."""
+
+from functools import lru_cache
+
+from babel import Locale
+
+from alerts.sanitize import clean
+
+THEMES = {
+    "ceasefire": ("وقف إطلاق النار", "Ceasefire"),
+    "oil_field": ("منشآت النفط", "Oil installation"),
+    "foreign_force": ("قوات أجنبية", "Foreign force"),
+}
+
+DEVELOPMENTS = {
+    ("ceasefire", "called_for"): ("دعوة", "called for"),
+    ("ceasefire", "negotiated"): ("مفاوضات", "negotiated"),
+    ("ceasefire", "agreed"): ("اتفاق", "agreed"),
+    ("ceasefire", "in_force"): ("سريان", "in force"),
+    ("ceasefire", "rejected"): ("رفض", "rejected"),
+    ("ceasefire", "violated"): ("خرق", "violated"),
+    ("ceasefire", "ended"): ("انتهاء", "ended"),
+    ("oil_field", "attacked"): ("هجوم", "attacked"),
+    ("oil_field", "seized"): ("سيطرة", "seized"),
+    ("oil_field", "halted"): ("توقف", "halted"),
+    ("oil_field", "resumed"): ("استئناف", "resumed"),
+    ("oil_field", "threatened"): ("تهديد", "threatened"),
+    ("oil_field", "secured"): ("تأمين", "secured"),
+    ("oil_field", "other"): ("مستجدات", "news"),
+    ("foreign_force", "deployed"): ("انتشار", "deployed"),
+    ("foreign_force", "withdrawn"): ("انسحاب", "withdrawn"),
+    ("foreign_force", "strike"): ("ضربة", "strike"),
+    ("foreign_force", "support"): ("دعم", "support"),
+    ("foreign_force", "withdrawal_called"): ("مطالبة بالانسحاب", "withdrawal called for"),
+    ("foreign_force", "threatened"): ("تهديد", "threatened"),
+    ("foreign_force", "casualties"): ("خسائر", "casualties"),
+    ("foreign_force", "denied"): ("نفي", "denied"),
+}
+
+# `asserted` and `reported` are what news is; only what departs from it is said.
+STATUSES = {
+    "denied": ("منفي", "denied"),
+    "conditional": ("مشروط", "conditional"),
+    "called_for": ("مطلوب", "called for"),
+    "expected": ("متوقع", "expected"),
+    "past": ("سابق", "past"),
+}
+
+UNITS = {
+    "barrels_per_day": ("برميل يوميا", "barrels a day"),
+    "barrels": ("برميل", "barrels"),
+    "men": ("عنصر", "men"),
+    "killed": ("قتيل", "killed"),
+    "wounded": ("جريح", "wounded"),
+    "days": ("يوم", "days"),
+    "hours": ("ساعة", "hours"),
+    "percent": ("٪", "%"),
+    "usd": ("دولار", "US dollars"),
+}
+
+
+def theme_label(theme: str) -> tuple[str, str]:
+    """Arabic and English; a theme of a user's own is called by its name."""
+    return THEMES.get(theme) or (_plain(theme), _plain(theme))
+
+
+def development_label(theme: str, development: str) -> tuple[str, str]:
+    return DEVELOPMENTS.get((theme, development)) or (_plain(development), _plain(development))
+
+
+def status_label(theme: str, development: str, status: str) -> tuple[str, str] | None:
+    """None when the development already says it, or there is nothing to say."""
+    if status == development:
+        return None
+    return STATUSES.get(status)
+
+
+def unit_label(unit: str) -> tuple[str, str]:
+    return UNITS.get(unit) or (_plain(unit), _plain(unit))
+
+
+@lru_cache(maxsize=512)
+def country_label(code: str) -> tuple[str, str]:
+    """Names of an ISO 3166-1 code; the code itself when it is none."""
+    names = [
+        Locale.parse(language).territories.get(code.upper()) if len(code) == 2 else None
+        for language in ("ar", "en")
+    ]
+    plain = clean(code, 20)
+    return names[0] or plain, names[1] or plain
+
+
+def _plain(name: str) -> str:
+    return clean(name.replace("_", " "), 40)

@@ -1,0 +1,97 @@
+"""Who gets messages, and over which channel: plain values, made from the configuration.
+
+Secrets are plain strings here, kept out of every `repr`; `Receiver.secrets` lists them, so
+that whatever a server says can be cleared of them before it is shown.
+"""
+
+import base64
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import quote, urlsplit
+
+SLACK_API = "https://slack.com/api/"
+
+
+@dataclass(frozen=True, slots=True)
+class SlackOptions:
+    """An incoming webhook (`webhook_url`), or a bot (`token` and `channel`)."""
+
+    webhook_url: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+    channel: str | None = None
+    api_url: str = SLACK_API
+
+    @property
+    def pace_key(self) -> tuple[str, ...]:
+        """Two receivers with one key write into one channel and share its pace."""
+        if self.webhook_url:
+            return ("webhook", self.webhook_url)
+        return ("bot", self.api_url, self.token or "", self.channel or "")
+
+
+@dataclass(frozen=True, slots=True)
+class EmailOptions:
+    """One mail to all of `to`, by the server at `host`."""
+
+    sender: str
+    to: tuple[str, ...]
+    host: str
+    port: int
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls: Literal["starttls", "implicit", "none"] = "starttls"
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalOptions:
+    """Standard output."""
+
+
+Channel = SlackOptions | EmailOptions | TerminalOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    name: str
+    channel: Channel
+
+    @property
+    def kind(self) -> str:
+        match self.channel:
+            case SlackOptions():
+                return "slack"
+            case EmailOptions():
+                return "email"
+            case TerminalOptions():
+                return "terminal"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be shown, in every form it travels in; the longest first."""
+        forms: set[str] = set()
+        match self.channel:
+            case SlackOptions(webhook_url=url, token=token):
+                if url:
+                    parts = urlsplit(url)
+                    path = parts.path + (f"?{parts.query}" if parts.query else "")
+                    forms |= {url, path, path.strip("/")}
+                    forms |= {piece for piece in path.split("/") if len(piece) >= 8}
+                    forms |= {parts.password or ""}
+                if token:
+                    forms |= {token}
+            case EmailOptions(user=user, password=password) if password:
+                login = f"\0{user or ''}\0{password}"
+                forms |= {password, quote(password, safe="")}
+                forms |= {
+                    base64.b64encode(text.encode()).decode().rstrip("=")
+                    for text in (password, login)
+                }
+        return tuple(sorted((form for form in forms if len(form) >= 4), key=len, reverse=True))
+
+
+def redact(text: str, secrets: tuple[str, ...]) -> str:
+    """`text` with every secret in it blotted out."""
+    for secret in secrets:
+        text = re.sub(re.escape(secret), "[secret]", text, flags=re.IGNORECASE)
+    return text

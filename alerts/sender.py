@@ -1,0 +1,272 @@
+"""The sender: deliveries by their due time to the couriers, and what came of them recorded.
+
+Called by the stage's thread, the only one that touches the log.
+"""
+
+import queue
+import time
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final, TextIO
+
+import msgspec
+import structlog
+
+from alerts.channel import Channel
+from alerts.courier import Courier, Outcome
+from alerts.deliveries import Conclusion, conclude, dead_letter
+from alerts.ledger import Pending
+from alerts.mail import EmailChannel
+from alerts.metrics import AlertMetrics
+from alerts.outbox import Outbox
+from alerts.receivers import EmailOptions, Receiver, SlackOptions, TerminalOptions
+from alerts.slack import BotChannel, WebhookChannel
+from alerts.terminal import TerminalChannel
+from streams.errors import ConfigError, Malformed
+from streams.log import Clock, Stage, Transaction
+from streams.metrics import StageMetrics
+from streams.records import DEADLETTERS, DELIVERIES, Delivery, decode, encode
+
+log = structlog.get_logger(__name__)
+
+HOPELESS_BATCH: Final = 500
+EXPIRY_LEAST_S: Final = 3600.0
+# Slack: one message a second and channel, short bursts tolerated;
+# https://docs.slack.dev/apis/web-api/rate-limits
+SLACK_INTERVAL_S: Final = 1.0
+SLACK_BURST: Final = 5
+
+
+def channel_for(receiver: Receiver, out: TextIO | None = None) -> Channel:
+    """The way to a receiver; `out` stands in for standard output."""
+    match receiver.channel:
+        case SlackOptions(webhook_url=str(url)):
+            return WebhookChannel(url)
+        case SlackOptions(token=str(token), channel=str(channel), api_url=api_url):
+            return BotChannel(token, channel, api_url)
+        case EmailOptions():
+            return EmailChannel(receiver)
+        case TerminalOptions():
+            return TerminalChannel(out)
+    raise ConfigError(f"receiver {receiver.name}: slack needs webhook_url, or token and channel")
+
+
+class Sender:
+    def __init__(
+        self,
+        stage: Stage,
+        *,
+        clock: Clock,
+        metrics: AlertMetrics,
+        stage_metrics: StageMetrics,
+        out: TextIO | None = None,
+    ) -> None:
+        self._stage = stage
+        self._clock = clock
+        self._metrics = metrics
+        self._stage_metrics = stage_metrics
+        self._out = out
+        self._outbox = Outbox()
+        self._couriers: dict[str, Courier] = {}
+        self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        self._returned: list[Outcome] = []  # taken from the queue, not recorded yet
+        self._expiry_s = EXPIRY_LEAST_S
+
+    def configure(self, receivers: Sequence[Receiver], *, expiry_s: float) -> None:
+        """Send to these from now on; what waits longer than `expiry_s` is given up."""
+        self._expiry_s = max(expiry_s, EXPIRY_LEAST_S)
+        before, self._couriers = self._couriers, {}
+        for receiver in receivers:
+            courier = before.pop(receiver.name, None)
+            if courier is not None and courier.receiver != receiver:
+                courier.stop()
+                courier = None
+            if courier is None:
+                channel = channel_for(receiver, self._out)
+                courier = Courier(receiver, channel, self._outcomes, clock=self._clock)
+                self._outbox.forgive(receiver.name, self._clock())
+            self._couriers[receiver.name] = courier
+        for courier in before.values():
+            courier.stop()
+        self._outbox.pace(
+            {r.name: r.channel.pace_key for r in receivers if isinstance(r.channel, SlackOptions)},
+            interval_s=SLACK_INTERVAL_S,
+            burst=SLACK_BURST,
+        )
+        self._metrics.show(set(self._couriers))
+
+    def load(self, pending: Iterable[Pending]) -> None:
+        """Start over from the rows; what is in flight stays so."""
+        self._outbox.clear()
+        for each in pending:
+            self._outbox.add(each.receiver, each.alert, due=each.due, queued=each.queued)
+            if each.reason == "rate_limited":
+                self._outbox.hold(each.receiver, each.due)
+
+    def add(self, receiver: str, alert: str, queued: datetime) -> None:
+        """A new row, due at once."""
+        self._outbox.add(receiver, alert, due=queued, queued=queued)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is in flight, or came back and is not recorded."""
+        return bool(self._returned or self._outbox.in_flight())
+
+    def wait_s(self, limit_s: float) -> float:
+        """Seconds until there is something to send, `limit_s` at most."""
+        return self._outbox.wait_s(self._clock(), time.monotonic(), limit_s)
+
+    def step(self) -> None:
+        """Record what came back, then send the next of each receiver. Whatever it raises, it
+        may be called again: nothing is sent twice or forgotten for that."""
+        # 1. What came of the messages sent: recorded before anything else is sent.
+        self.record()
+        # 2. What there is no use in sending.
+        self._give_up()
+        # 3. The next of each receiver.
+        self._dispatch()
+        self._metrics.set_pending(self._outbox.pending())
+
+    def stop(self) -> None:
+        """Send nothing more. Does not wait."""
+        for courier in self._couriers.values():
+            courier.stop()
+        for receiver, alert in self._outbox.in_flight().items():
+            log.warning("send_abandoned", receiver=receiver, alert=alert)
+
+    def collect(self, timeout_s: float = 0.0) -> None:
+        """Take what couriers brought back, waiting for the first."""
+        try:
+            if timeout_s:
+                self._returned.append(self._outcomes.get(timeout=timeout_s))
+            while True:
+                self._returned.append(self._outcomes.get_nowait())
+        except queue.Empty:
+            pass
+
+    def record(self) -> None:
+        self.collect()
+        if not self._returned:
+            return
+        tx = Transaction()
+        concluded: list[tuple[Outcome, Conclusion | None]] = []
+        for outcome in self._returned:
+            delivery = self._delivery(outcome.alert)
+            conclusion = None
+            if delivery is not None:  # else another instance has recorded it meanwhile
+                conclusion = conclude(delivery, outcome.result, outcome.at)
+                self._write(tx, conclusion.delivery, conclusion.due, outcome.at)
+            concluded.append((outcome, conclusion))
+        self._commit(tx)
+        self._returned.clear()
+        for outcome, conclusion in concluded:
+            self._recorded(outcome, conclusion)
+
+    def _recorded(self, outcome: Outcome, conclusion: Conclusion | None) -> None:
+        receiver, alert = outcome.receiver, outcome.alert
+        if conclusion is None:
+            self._outbox.settle(receiver, alert)
+            return
+        if conclusion.due is None:
+            self._outbox.settle(receiver, alert, sent=conclusion.well)
+        else:
+            self._outbox.postpone(
+                receiver,
+                alert,
+                now=outcome.at,
+                due=conclusion.due,
+                asked=conclusion.asked,
+                well=conclusion.well,
+            )
+        self._tell(receiver, conclusion.outcome, conclusion.delivery)
+        self._metrics.alerts.labels(receiver, "refused").inc(conclusion.refused)
+        if conclusion.outcome == "sent":
+            taken = (outcome.at - conclusion.delivery.alert.seen).total_seconds()
+            self._metrics.seen_to_sent.observe(max(taken, 0.0))
+
+    def _give_up(self) -> None:
+        """Record what has waited too long, or for a receiver that is not there any more."""
+        now = self._clock()
+        hopeless = self._outbox.hopeless(now, self._couriers.keys(), self._expiry_s, HOPELESS_BATCH)
+        if not hopeless:
+            return
+        tx = Transaction()
+        concluded: list[tuple[str, Delivery]] = []
+        for receiver, alert in hopeless:
+            delivery = self._delivery(alert)
+            if delivery is None:
+                continue
+            if receiver in self._couriers:
+                delivery = msgspec.structs.replace(delivery, status="expired", updated=now)
+            else:
+                delivery = msgspec.structs.replace(
+                    delivery,
+                    status="dead",
+                    reason="unknown_receiver",
+                    error=f"no receiver {receiver} is configured any more",
+                    updated=now,
+                )
+            concluded.append((receiver, delivery))
+            self._write(tx, delivery, None, now)
+        self._commit(tx)
+        for receiver, alert in hopeless:
+            self._outbox.settle(receiver, alert)
+        for receiver, delivery in concluded:
+            self._tell(receiver, delivery.status, delivery)
+
+    def _dispatch(self) -> None:
+        taken = self._outbox.take(self._clock(), time.monotonic(), self._couriers.keys())
+        while taken:
+            receiver, alert = taken[0]
+            try:
+                delivery = self._delivery(alert)
+            except BaseException:
+                for each in taken:
+                    self._outbox.release(*each)
+                raise
+            if delivery is None:
+                self._outbox.settle(receiver, alert)
+            else:
+                self._couriers[receiver].send(delivery)
+            taken.pop(0)
+
+    def _tell(self, receiver: str, outcome: str, delivery: Delivery) -> None:
+        self._metrics.alerts.labels(receiver, outcome).inc()
+        fields: dict[str, object] = {
+            "receiver": receiver,
+            "alert": delivery.alert.id,
+            "story": delivery.alert.story_id,
+            "attempts": delivery.attempts,
+        }
+        if delivery.error:
+            fields |= {"reason": delivery.reason, "error": delivery.error}
+        if delivery.refused:
+            fields["refused"] = list(delivery.refused)
+        (log.info if outcome == "sent" and not delivery.refused else log.warning)(
+            f"alert_{outcome}", **fields
+        )
+
+    def _write(
+        self, tx: Transaction, delivery: Delivery, due: datetime | None, now: datetime
+    ) -> None:
+        tx.put(DELIVERIES, delivery.alert.id, encode(delivery), due=due)
+        if delivery.status == "dead":
+            tx.append(DEADLETTERS, self._stage.name, encode(dead_letter(delivery, now)))
+
+    def _commit(self, tx: Transaction) -> None:
+        self._stage.commit(tx)
+        dead = len(tx.appends)
+        self._stage_metrics.records_out.labels(self._stage.name).inc(dead)
+        self._stage_metrics.records_dead.labels(self._stage.name).inc(dead)
+
+    def _delivery(self, alert: str) -> Delivery | None:
+        """The row, if it is still to be sent."""
+        row = self._stage.get(DELIVERIES, alert)
+        if row is None:
+            return None
+        try:
+            delivery = decode(Delivery, row.value)
+        except Malformed as error:
+            log.error("delivery_unreadable", alert=alert, error=str(error))
+            return None
+        return delivery if delivery.status == "pending" else None

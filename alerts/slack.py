@@ -1,0 +1,250 @@
+"""Slack, by slack_sdk: incoming webhooks, or chat.postMessage with a bot's token.
+
+Nothing from outside stands in a text that Slack parses: headlines, quotes and names are
+`plain_text`, which has no markup, links or mentions; they are escaped all the same, as
+https://docs.slack.dev/messaging/formatting-message-text asks of every text. `mrkdwn` holds
+only our own labels and the article's address.
+"""
+
+import http.client
+import logging
+import socket
+import ssl
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.error import URLError
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.webhook import WebhookClient
+
+from alerts.channel import Receipt
+from alerts.errors import SendError
+from alerts.render import Item, Message, message
+from alerts.sanitize import ELLIPSIS, clean, cut, isolate
+from streams.records import Delivery
+
+TIMEOUT_S: Final = 15
+# https://docs.slack.dev/reference/block-kit/blocks
+HEADER_LIMIT: Final = 150
+TEXT_LIMIT: Final = 3000
+BLOCKS_LIMIT: Final = 50
+
+_RETRYABLE: Final = frozenset(
+    {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "accesslimited"}
+)
+_AUTH: Final = frozenset(
+    {
+        "invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired",
+        "no_permission", "missing_scope", "not_allowed_token_type", "org_login_required",
+        "ekm_access_denied", "access_denied", "invalid_token",
+    }
+)  # fmt: skip
+_NOT_FOUND: Final = frozenset(
+    {"channel_not_found", "is_archived", "channel_is_archived", "not_in_channel", "no_service",
+     "no_team", "team_disabled"}
+)  # fmt: skip
+
+# slack_sdk writes whole requests, with their address, to its log at DEBUG: it gets a mute one.
+_mute = logging.getLogger("alerts.slack.sdk")
+_mute.setLevel(logging.CRITICAL + 1)
+_mute.propagate = False
+
+
+class WebhookChannel:
+    def __init__(self, webhook_url: str) -> None:
+        self._client = WebhookClient(
+            webhook_url, timeout=TIMEOUT_S, logger=_mute, retry_handlers=[]
+        )
+
+    def send(self, delivery: Delivery) -> Receipt:
+        body = {**payload(message(delivery.alert)), "parse": "none", "link_names": 0}
+        try:
+            answer = self._client.send_dict(body)
+        except Exception as error:
+            raise _no_answer(error) from None  # the cause may hold the address
+        if not 200 <= answer.status_code < 300:
+            raise _refusal(answer.status_code, str(answer.body or ""), answer.headers)
+        return Receipt()
+
+    def idle(self) -> None:
+        """Each request has its own connection."""
+
+
+class BotChannel:
+    def __init__(self, token: str, channel: str, api_url: str) -> None:
+        self._channel = channel
+        self._client = WebClient(
+            token=token,
+            base_url=api_url.rstrip("/") + "/",
+            timeout=TIMEOUT_S,
+            logger=_mute,
+            retry_handlers=[],
+        )
+
+    def send(self, delivery: Delivery) -> Receipt:
+        try:
+            answer = self._client.chat_postMessage(
+                channel=self._channel,
+                parse="none",
+                link_names=False,
+                **payload(message(delivery.alert)),
+            )
+        except SlackApiError as error:
+            answer = error.response
+            said = answer.get("error") if isinstance(answer.data, dict) else None
+            raise _refusal(answer.status_code, str(said or ""), answer.headers) from None
+        except Exception as error:
+            raise _no_answer(error) from None
+        return Receipt(reference=str(answer.get("ts") or "") or None)
+
+    def idle(self) -> None:
+        """Each request has its own connection."""
+
+
+def payload(shown: Message) -> dict[str, Any]:
+    """The message in Block Kit, with a text to fall back on where blocks are not shown."""
+    blocks: list[dict[str, Any]] = [
+        {"type": "header", "text": _plain(isolate(shown.headline), HEADER_LIMIT)},
+        _section(f"{_bold(shown.summary_ar)}\n{_bold(shown.summary_en)}"),
+    ]
+    for item in shown.items:
+        evidence = _evidence(item, shown)
+        if evidence:
+            blocks.append({"type": "section", "text": _plain(evidence, TEXT_LIMIT)})
+    if shown.more:
+        blocks.append(_section(f"+{shown.more}"))
+    if shown.href:
+        blocks.append(_section(f"<{escape(shown.href)}|اقرأ الخبر · Read the article>"))
+    elif shown.address:
+        plain = _plain(isolate(shown.address), TEXT_LIMIT)
+        blocks.append({"type": "section", "text": plain})
+    published = f"نشر · published {shown.published}" if shown.published else "غير مؤرخ · undated"
+    foot = f"{isolate(shown.source)} · {published} · {shown.score}% · {shown.id}"
+    blocks.append({"type": "context", "elements": [_plain(foot, TEXT_LIMIT)]})
+    return {
+        "text": _fit(f"{shown.summary}\n{isolate(shown.headline)}", TEXT_LIMIT),
+        "blocks": blocks[:BLOCKS_LIMIT],
+        "mrkdwn": False,
+        "unfurl_links": False,
+        "unfurl_media": False,
+    }
+
+
+def escape(text: str) -> str:
+    """The three characters Slack gives a meaning to, as entities."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _evidence(item: Item, shown: Message) -> str:
+    lines = []
+    if len(shown.items) > 1:
+        lines.append(f"{isolate(item.what_ar)} · {isolate(item.what_en)}")
+    if item.quote and item.quote != shown.headline:
+        lines.append(isolate(f"«{item.quote}»"))
+    details = [isolate(item.speaker), item.places, item.quantities]
+    if any(details):
+        lines.append(" · ".join(part for part in details if part))
+    return "\n".join(lines)
+
+
+def _bold(text: str) -> str:
+    # Our own labels; a theme of a user's rules could still hold a mark of Slack's.
+    return f"*{escape(isolate(text.translate(_no_marks)))}*"
+
+
+_no_marks = str.maketrans("*_~`", "    ")
+
+
+def _section(mrkdwn: str) -> dict[str, Any]:
+    assert len(mrkdwn) <= TEXT_LIMIT, "our own labels and a bounded address"
+    return {"type": "section", "text": {"type": "mrkdwn", "text": mrkdwn, "verbatim": True}}
+
+
+def _plain(text: str, limit: int) -> dict[str, Any]:
+    return {"type": "plain_text", "text": _fit(text, limit), "emoji": False}
+
+
+def _fit(text: str, limit: int) -> str:
+    """`text` escaped, in at most `limit` characters as Slack may count them (UTF-16)."""
+    closing = text[-1:] if text.endswith("\u2069") else ""
+    room = limit
+    while True:
+        shorter = cut(text, room)
+        if closing and not shorter.endswith(closing):
+            shorter = cut(text, room - 1).removesuffix(ELLIPSIS) + ELLIPSIS + closing
+        escaped = escape(shorter)
+        size = len(escaped.encode("utf-16-le")) // 2
+        if size <= limit:
+            return escaped
+        room -= max(1, (size - limit) // 5)
+
+
+def _refusal(status: int, said: str, headers: Mapping[str, Any]) -> SendError:
+    """What an answer that is not a yes means. A body is Slack's own error word, or a page of
+    something that stands before it: only a word is shown."""
+    word = clean(said, 60)
+    known = word if word.replace("_", "").isalnum() and " " not in word else ""
+    shown = f"Slack answered {status}" + (f" {known}" if known else "")
+    if status == 429 or known in ("ratelimited", "rate_limited", "message_limit_exceeded"):
+        return SendError(
+            shown, reason="rate_limited", retryable=True, retry_after_s=_retry_after_s(headers)
+        )
+    if status >= 500 or status == 408 or known in _RETRYABLE:
+        return SendError(
+            shown, reason="unavailable", retryable=True, retry_after_s=_retry_after_s(headers)
+        )
+    if known in _AUTH or status == 401:
+        return SendError(f"{shown}: check the token", reason="auth")
+    if known in _NOT_FOUND or status in (404, 410):
+        return SendError(
+            f"{shown}: check the webhook, or invite the bot to the channel", reason="not_found"
+        )
+    if status == 200 and not known:  # some proxy's page in place of an answer
+        return SendError("Slack's answer was not readable", reason="unavailable", retryable=True)
+    return SendError(shown, reason="refused")
+
+
+def _retry_after_s(headers: Mapping[str, Any]) -> float | None:
+    for name, value in headers.items():
+        if str(name).lower() == "retry-after":
+            try:
+                seconds = float(value[0] if isinstance(value, list) else value)
+            except (TypeError, ValueError):
+                return None
+            return seconds if 0 <= seconds < 86_400 else None
+    return None
+
+
+def _no_answer(error: Exception) -> SendError:
+    """The request failed before an answer. Only the kind of failure is told: messages of
+    urllib and http.client may hold the address."""
+    cause = error.reason if isinstance(error, URLError) else error
+    match cause:
+        case TimeoutError() | socket.timeout():
+            return SendError(
+                f"Slack did not answer in {TIMEOUT_S} s", reason="timeout", retryable=True
+            )
+        case ssl.SSLError():
+            return SendError(
+                f"Slack's certificate or encryption is not good: {type(cause).__name__}",
+                reason="tls",
+                retryable=True,
+            )
+        case OSError():
+            return SendError(
+                f"Slack cannot be reached: {cause.strerror or type(cause).__name__}",
+                reason="unavailable",
+                retryable=True,
+            )
+        case http.client.InvalidURL() | SlackClientError():
+            return SendError(
+                "the webhook or api_url is not an address that can be used", reason="not_found"
+            )
+        case http.client.HTTPException() | UnicodeDecodeError():
+            return SendError(
+                f"Slack's answer was not readable: {type(cause).__name__}",
+                reason="unavailable",
+                retryable=True,
+            )
+    return SendError(f"sending failed: {type(cause).__name__}", reason="internal")
