@@ -1,0 +1,171 @@
+"""Arabic spelling and the clitics and endings of Arabic words.
+
+`fold` brings spellings together; ة stays, since before a pronoun it is written ت and a
+word is only recognised with it put back. `readings` takes a folded token apart, in every
+way it can be: what is left after a conjunction, a preposition, the article, a pronoun, a
+dual or a plural ending, and which class of word can carry those. `inflect` writes out the
+persons of a verb, so that only conjunctions and pronouns are left to take off.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from camel_tools.utils.normalize import (
+    normalize_alef_ar,
+    normalize_alef_maksura_ar,
+    normalize_unicode,
+)
+
+MAX_WORD: Final = 64  # longer tokens are no words
+
+NOUN: Final = 1
+VERB: Final = 2
+NAME: Final = 4
+FIXED: Final = 8
+
+IN: Final = 1  # written with ب
+TO: Final = 2  # written with ل
+WILL: Final = 4  # written with س
+THE: Final = 8
+
+# What camel-tools leaves: letters of other languages' Arabic script, hamza seats, digits.
+_LETTERS: Final = {
+    "ک": "ك", "گ": "ك", "ڪ": "ك", "ڭ": "ك", "ی": "ي", "ې": "ي", "ے": "ي", "ۍ": "ي",
+    "پ": "ب", "چ": "ج", "ڤ": "ف", "ڥ": "ف", "ژ": "ز", "ہ": "ه", "ھ": "ه", "ۀ": "ه", "ە": "ه",
+    "ۃ": "ة", "ؤ": "و", "ئ": "ي", "ٱ": "ا", "ٹ": "ت", "ڈ": "د", "ڑ": "ر", "ۆ": "و", "ۇ": "و",
+}  # fmt: skip
+_DROPPED: Final = (
+    "ـ\u00ad\u061c\ufeff"
+    + "".join(map(chr, range(0x0610, 0x061B)))
+    + "".join(map(chr, range(0x064B, 0x0660)))
+    + "ٰ"
+    + "".join(map(chr, range(0x06D6, 0x06DD)))
+    + "".join(map(chr, range(0x06DF, 0x06E9)))
+    + "".join(map(chr, range(0x06EA, 0x06EE)))
+    + "".join(map(chr, range(0x08D3, 0x0900)))
+    + "".join(map(chr, range(0x200B, 0x2010)))
+    + "".join(map(chr, range(0x202A, 0x202F)))
+    + "".join(map(chr, range(0x2060, 0x2070)))
+)
+_TABLE: Final = {
+    **{ord(c): None for c in _DROPPED},
+    **{ord(a): b for a, b in _LETTERS.items()},
+    **{0x0660 + d: str(d) for d in range(10)},
+    **{0x06F0 + d: str(d) for d in range(10)},
+}
+_SEEN: Final = frozenset(range(0x0621, 0x063B)) | frozenset(range(0x0641, 0x064B))
+
+
+def fold(raw: str) -> str:
+    """One spelling for all: no marks, no tatweel, one alef, one ya, Western digits, Latin
+    letters in lower case. Empty when nothing is left or the token is no word."""
+    if len(raw) > MAX_WORD:
+        raw = raw.replace("ـ", "")
+        if len(raw) > MAX_WORD:
+            return ""
+    if not raw.isascii():
+        raw = normalize_alef_maksura_ar(
+            normalize_alef_ar(normalize_unicode(raw.translate(_TABLE)).translate(_TABLE))
+        )
+        raw = raw.replace("يء", "ي") if raw.endswith("يء") else raw
+    return raw.lower()
+
+
+_PRONOUNS: Final = ("ه", "ها", "هم", "هما", "هن", "ك", "كم", "كما", "كن", "نا", "ي")
+
+# Endings of nouns and adjectives: what to take off, what to put back, and whether it is a
+# pronoun (which excludes the article).
+_NOUN_ENDINGS: Final = tuple(
+    [(e, b, False) for e, bs in {
+        "ات": ("ة", ""), "ان": ("",), "ين": ("",), "ون": ("",), "تان": ("ة", ""), "تين": ("ة", ""),
+        "ة": ("",), "ه": ("ة",), "يات": ("ي", "ا"), "وات": ("ا",), "ا": ("",), "اءات": ("اء",),
+        "ية": ("ي",),
+    }.items() for b in bs]
+    + [(e, b, True) for e, bs in {
+        "تا": ("ة",), "تي": ("ة",), "و": ("",), "ي": ("",),
+    }.items() for b in bs]
+    + [(m + p, b, True) for p in _PRONOUNS for m, bs in {
+        "": ("",), "ت": ("ة",), "ات": ("ة", ""), "ي": ("",), "ا": ("",), "و": ("",), "تي": ("ة",),
+        "تا": ("ة",), "اي": ("اء", "ا"), "او": ("اء",), "يات": ("ي",),
+    }.items() for b in bs]
+)  # fmt: skip
+_VERB_ENDINGS: Final = tuple((p, "", True) for p in (*_PRONOUNS, "ني"))
+
+
+def _by_length(
+    endings: tuple[tuple[str, str, bool], ...],
+) -> dict[str, tuple[tuple[str, bool], ...]]:
+    table: dict[str, dict[tuple[str, bool], None]] = {}
+    for ending, back, pronoun in endings:
+        table.setdefault(ending, {})[back, pronoun] = None
+    return {ending: tuple(ways) for ending, ways in table.items()}
+
+
+_NOUN_TABLE: Final = _by_length(_NOUN_ENDINGS)
+_VERB_TABLE: Final = _by_length(_VERB_ENDINGS)
+_MAX_ENDING: Final = max(map(len, _NOUN_TABLE))
+
+# Proclitics after the conjunction, the flags they give, the classes that take them.
+_PROCLITICS: Final = (
+    ("", 0, NOUN | VERB | NAME | FIXED),
+    ("ب", IN, NOUN | NAME),
+    ("ك", 0, NOUN | NAME),
+    ("ل", TO, NOUN | NAME | VERB),
+    ("ال", THE, NOUN | NAME),
+    ("بال", THE | IN, NOUN | NAME),
+    ("كال", THE, NOUN | NAME),
+    ("لل", THE | TO, NOUN | NAME),
+    ("س", WILL, VERB),
+)
+
+
+def readings(folded: str) -> Iterator[tuple[str, int, int]]:
+    """Every (rest, classes, flags) the token may be: the rest is to be looked up, `classes`
+    says which classes of word may be so written."""
+    if not folded:
+        return
+    starts = [folded]
+    if len(folded) > 2 and folded[0] in "وف":
+        starts.append(folded[1:])
+    for start in starts:
+        for clitic, flags, classes in _PROCLITICS:
+            if clitic and not (start.startswith(clitic) and len(start) > len(clitic) + 1):
+                continue
+            yield from _endings(start[len(clitic) :], classes, flags)
+
+
+def _endings(rest: str, classes: int, flags: int) -> Iterator[tuple[str, int, int]]:
+    definite = bool(flags & THE)
+    yield rest, classes, flags
+    if definite:
+        yield "ال" + rest, classes, flags
+    for length in range(1, min(_MAX_ENDING, len(rest) - 2) + 1):
+        ending, stem = rest[-length:], rest[:-length]
+        if classes & NOUN:
+            for back, pronoun in _NOUN_TABLE.get(ending, ()):
+                if not (definite and pronoun):
+                    yield stem + back, NOUN, flags
+                    if definite:
+                        yield "ال" + stem + back, NOUN, flags
+        if classes & VERB:
+            for back, _ in _VERB_TABLE.get(ending, ()):
+                yield stem + back, VERB, flags
+
+
+def inflect(parts: list[str]) -> set[str]:
+    """Persons of a verb given as past and present (خرق, يخرق), folded."""
+    past, *presents = parts
+    forms = {past}
+    if past.endswith(("ا", "ي")) and len(past) > 2:
+        stem = past[:-1]
+        forms |= {stem + e for e in ("ت", "تا", "وا", "و", "يا", "ا", "ي", "ين", "ينا")}
+    else:
+        forms |= {past + e for e in ("ت", "تا", "وا", "و", "ا", "ن", "نا")}
+    for present in presents:
+        body = present[1:]
+        forms |= {person + body for person in "يتنا"}
+        ends = ("ون", "وا", "و", "ان", "ا", "ن", "ين")
+        if body.endswith(("و", "ي", "ا")) and len(body) > 2:
+            forms |= {person + body[:-1] + e for person in "يت" for e in ("ون", "وا", "")}
+        forms |= {person + body + e for person in "يت" for e in ends}
+    return forms

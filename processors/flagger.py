@@ -1,0 +1,280 @@
+"""Document in, flags out: pure, the same text and rules give the same flags.
+
+    words | known? | sentences | hits | scenes | rules | statuses | one flag an event
+
+A text without any anchor of a theme ends after the second step.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from processors.errors import RuleError
+from processors.evidence import Evidence
+from processors.lexicon import Entry
+from processors.matching import Match, Scene, matches, set_scene
+from processors.modality import Modality
+from processors.places import Gazette
+from processors.rules import Rule, Rulebook, compile_language
+from processors.source import Word, read_yaml
+from processors.text import Sentence, places, sentences, words
+from streams.records import Flag, Span
+
+BUNDLED = Path(__file__).parent / "rules"
+_LEAD_SENTENCES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What flagging needs of an article."""
+
+    title: str
+    text: str
+    language: str | None = None
+    source: str | None = None
+    source_country: str | None = None
+    published: datetime | None = None
+
+
+@dataclass(slots=True)
+class _Field:
+    """Title or text, taken apart."""
+
+    name: Literal["title", "text"]
+    raw: str
+    tokens: list[str]
+    entries: list[Entry | None]
+    starts: list[int]
+    sentences: list[Sentence]
+
+
+@dataclass(slots=True)
+class Found:
+    """A match with what it means: before flags are made of it."""
+
+    match: Match
+    field: _Field
+    development: str
+    status: str
+    score: float
+    countries: tuple[str, ...]
+
+
+class Flagger:
+    """Rules of several languages. Not for sharing between threads (token caches)."""
+
+    def __init__(self, books: dict[str, Rulebook], digest: str) -> None:
+        self.books = books
+        self.digest = digest
+
+    def flag(self, document: Document) -> list[Flag]:
+        """Every development found, the strongest first. Never raises for any text."""
+        book = self._book(document)
+        if book is None:
+            return []
+        lexicon = book.lexicon
+        look = lexicon.__getitem__
+        title, text = words(document.title), words(document.text)
+        title_entries, text_entries = list(map(look, title)), list(map(look, text))
+        if lexicon.hot.isdisjoint(text) and lexicon.hot.isdisjoint(title):
+            return []
+        fields = [
+            _Field("title", document.title, title, title_entries, places(document.title),
+                   sentences(title, headline=True)),
+            _Field("text", document.text, text, text_entries, places(document.text),
+                   sentences(text)),
+        ]  # fmt: skip
+        return self._read(book, document, fields)
+
+    def _book(self, document: Document) -> Rulebook | None:
+        language = (document.language or "ar").split("-")[0].lower()
+        if language in self.books:
+            return self.books[language]
+        return None
+
+    def _read(self, book: Rulebook, document: Document, fields: list[_Field]) -> list[Flag]:
+        break_words = book.mask("clause_word")
+        scenes: list[tuple[_Field, Scene]] = []
+        gazette = Gazette(book)
+        for part in fields:
+            for sentence in part.sentences:
+                hits = book.lexicon.find(part.tokens, part.entries, sentence.first, sentence.last)
+                if hits:
+                    scene = set_scene(book, sentence, hits, break_words)
+                    gazette.note(scene)
+                    scenes.append((part, scene))
+        modality = Modality(book, document.published, [t for f in fields for t in f.tokens])
+        count = max(1, len(fields[1].sentences))
+        found: list[Found] = []
+        for theme in book.themes:
+            if any(scene.sentence.index < 0 and scene.mask & theme.quiet for _, scene in scenes):
+                continue
+            for part, scene in scenes:
+                if not scene.mask & theme.anchors:
+                    continue
+                weight = _position(scene.sentence.index, count)
+                for rule in theme.rules:
+                    for match in matches(
+                        rule, scene, lambda _r, hit, s: gazette.theatre(hit, s) is not None
+                    ):
+                        status, factor = modality.judge(match, part.tokens)
+                        if status is None:
+                            continue
+                        turn = theme.turns.get(status, {})
+                        development = turn.get(rule.development) or turn.get("*", rule.development)
+                        score = rule.weight * weight * factor
+                        found.append(
+                            Found(
+                                match, part, development, status, score,
+                                self._countries(gazette, match),
+                            )
+                        )  # fmt: skip
+        evidence = Evidence(book)
+        thresholds = {theme.name: theme.threshold for theme in book.themes}
+        flags = []
+        for group in _events(found):
+            flag = _flag(group, evidence, book)
+            if flag.score >= thresholds[flag.theme]:
+                flags.append(flag)
+        return sorted(flags, key=lambda f: (-f.score, f.theme, f.development, f.countries))
+
+    @staticmethod
+    def _countries(gazette: Gazette, match: Match) -> tuple[str, ...]:
+        rule = match.rule
+        if rule.foreign >= 0:
+            return gazette.theatre(match.pieces[rule.foreign], match.scene) or ()
+        own = tuple(
+            dict.fromkeys(
+                code for hit in match.pieces if hit.mask & gazette.place for code in hit.codes
+            )
+        )
+        if own:
+            return own
+        here = gazette.here(match.scene, 0, 1 << 30)
+        if here:
+            return here
+        return tuple(gazette.ranked()[:1])
+
+    def examples(self) -> Iterable[tuple[Rule, Word, bool, bool]]:
+        """Each rule's examples: (rule, text, must fire, fired)."""
+        for language, book in self.books.items():
+            for theme in book.themes:
+                for rule in theme.rules:
+                    for text, due in [
+                        *((t, True) for t in rule.fire), *((t, False) for t in rule.quiet)
+                    ]:  # fmt: skip
+                        fired = any(
+                            flag.rule == rule.id
+                            or (
+                                due
+                                and (flag.theme, flag.development) == (rule.theme, rule.development)
+                            )
+                            for flag in self.flag(Document("", str(text), language=language))
+                        )
+                        yield rule, text, due, fired
+
+    def check(self) -> None:
+        """Raise RuleError for the first example that does not hold."""
+        for rule, text, due, fired in self.examples():
+            if due != fired:
+                verb = "does not fire on" if due else "fires on"
+                raise text.error(f"rule {rule.id} {verb} its example", reason="example")
+
+
+def _position(index: int, count: int) -> float:
+    """The headline and the lead weigh more than the tail."""
+    if index < _LEAD_SENTENCES:
+        return 1.0
+    return 0.9 if index < 8 or index < count * 0.6 else 0.8
+
+
+def _events(found: Sequence[Found]) -> list[list[Found]]:
+    """Group by theme and development; by countries where both name some and share none."""
+    groups: list[list[Found]] = []
+    places_of: list[set[str]] = []
+    for item in sorted(found, key=lambda f: (-f.score, f.field.name != "title", f.match.start)):
+        codes = set(item.countries)
+        for group, known in zip(groups, places_of, strict=True):
+            head = group[0]
+            same = (head.match.rule.theme, head.development) == (
+                item.match.rule.theme, item.development,
+            )  # fmt: skip
+            if same and (not codes or not known or codes & known):
+                group.append(item)
+                known |= codes
+                break
+        else:
+            groups.append([item])
+            places_of.append(codes)
+    return groups
+
+
+def _flag(group: list[Found], evidence: Evidence, book: Rulebook) -> Flag:
+    best = group[0]
+    miss = 1.0
+    for rank, item in enumerate(group[:4]):
+        miss *= 1 - item.score * (1.0 if rank == 0 else 0.3)
+    spans: dict[tuple[str, int, int], Span] = {}
+    for item in group:
+        for span in evidence.spans(
+            item.match, item.field.name, item.field.starts, item.field.tokens
+        ):
+            spans.setdefault((span.field, span.start, span.end), span)
+    ordered = sorted(spans.values(), key=lambda s: (s.field != "title", s.start, -s.end))
+    body = next((i for i in group if i.field.name == "text" and i.score >= best.score * 0.8), best)
+    part, scene = body.field, body.match.scene
+    start, end = evidence.extent(part.starts, part.tokens, scene.sentence)
+    return Flag(
+        theme=best.match.rule.theme,
+        development=best.development,
+        score=round(min(1.0, 1 - miss), 3),
+        rule=best.match.rule.id,
+        status=best.status,  # type: ignore[arg-type]
+        spans=tuple(ordered),
+        quote=part.raw[start:end],
+        speaker=evidence.speaker(scene, part.raw, part.starts, part.tokens),
+        countries=tuple(dict.fromkeys(c for i in group for c in i.countries)),
+        places=evidence.names(group_scenes(group), ("town", "named_installation", "capital")),
+        actors=evidence.actors([i.match for i in group]),
+        quantities=evidence.quantities(scene, part.raw, part.starts, part.tokens),
+    )
+
+
+def group_scenes(group: list[Found]) -> list[Scene]:
+    return list({id(i.match.scene): i.match.scene for i in group}.values())
+
+
+def load_flagger(folders: Sequence[Path] = (), *, check_examples: bool = True) -> Flagger:
+    """The bundled rules and those of the users' folders. Raises RuleError."""
+    digest = hashlib.sha256()
+    shared: list[dict[Word, Any]] = []
+    languages: dict[str, tuple[dict[Word, Any], list[dict[Word, Any]]]] = {}
+    roots = [BUNDLED, *folders]
+    for root in roots:
+        if not root.is_dir():
+            raise RuleError("no such folder of rules", reason="missing", file=str(root))
+        for path in sorted(root.glob("shared/*.yaml")):
+            digest.update(path.read_bytes())
+            shared.append(read_yaml(path))
+        folders_of = (p for p in root.iterdir() if p.is_dir())
+        for folder in sorted(p for p in folders_of if p.name != "shared" and any(p.glob("*.yaml"))):
+            paths = sorted(folder.glob("*.yaml"))
+            for path in paths:
+                digest.update(path.read_bytes())
+            settings, documents = languages.setdefault(folder.name, ({}, []))
+            for path in paths:
+                if path.name == "language.yaml":
+                    settings.update(read_yaml(path))
+                else:
+                    documents.append(read_yaml(path))
+    books = {
+        name: compile_language(settings, documents, shared, BUNDLED / name)
+        for name, (settings, documents) in languages.items()
+    }
+    flagger = Flagger(books, digest.hexdigest()[:16])
+    if check_examples:
+        flagger.check()
+    return flagger

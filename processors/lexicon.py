@@ -1,0 +1,241 @@
+"""Terms, and finding them in tokens.
+
+A term is a word or a phrase that belongs to concepts (bits of `mask`) and may carry
+country codes and a name to show. It is written as words with a space between:
+
+    هدنة|هدن            alternatives (a broken plural) in one place
+    خرق/يخرق هدنة       a slash makes a verb: past and present
+    وقف ~2 إطلاق نار     up to two other words may stand there
+    في!                  exactly so, conjunctions aside
+
+The lexicon turns a raw token into an `Entry` once and keeps it, so that a token costs one
+dictionary look-up ever after. Phrases are found in a trie over lemmas, across quotation
+marks, never across other punctuation.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from processors import arabic, latin
+from processors.arabic import FIXED, NAME, NOUN, VERB
+from processors.text import QUOTES
+
+MAX_CACHED: Final = 150_000
+CLASSES: Final = {"nouns": NOUN, "verbs": VERB, "names": NAME, "words": FIXED}
+
+
+class Normaliser(NamedTuple):
+    """What a script needs: spelling, ways to take a token apart, forms of a verb."""
+
+    fold: Callable[[str], str]
+    readings: Callable[[str], Iterator[tuple[str, int, int]]]
+    inflect: Callable[[list[str]], set[str]]
+    script: re.Pattern[str]  # a term in this script is for this normaliser
+
+
+NORMALISERS: Final = {
+    "arabic": Normaliser(
+        arabic.fold, arabic.readings, arabic.inflect, re.compile("[\u0600-\u06ff]")
+    ),
+    "latin": Normaliser(latin.fold, latin.readings, latin.inflect, re.compile("[A-Za-z]")),
+}
+
+
+@dataclass(slots=True, eq=False)
+class Term:
+    text: str
+    mask: int  # concepts it belongs to
+    codes: tuple[str, ...] = ()  # countries: a force's home, a place's country
+    label: str = ""  # the name to show
+    theatre: tuple[str, ...] = ()  # where a force acts when nothing says where
+
+
+@dataclass(slots=True, eq=False)
+class Hit:
+    """A term, or a sequence of hits, at tokens `start` to `end` (exclusive)."""
+
+    start: int
+    end: int
+    mask: int
+    term: Term
+    flags: int = 0
+    codes: tuple[str, ...] = ()
+    parts: tuple["Hit", ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    next: dict[int, "Node"] = field(default_factory=dict)
+    far: dict[int, "Node"] = field(default_factory=dict)  # by how many words may lie between
+    terms: list[Term] = field(default_factory=list)
+    potential: int = 0  # concepts of all terms from here on
+
+
+class Entry(NamedTuple):
+    """What a token may be."""
+
+    lemmas: tuple[int, ...]
+    flags: int
+    terms: tuple[Term, ...]  # one-word terms
+    nodes: tuple[Node, ...]  # where phrases go on
+    potential: int  # concepts of every term that may begin here
+
+
+class Lexicon(dict[str, Entry | None]):
+    """A mapping from raw tokens to entries, filled as tokens are met."""
+
+    def __init__(self, normaliser: Normaliser) -> None:
+        super().__init__()
+        self.normaliser = normaliser
+        self.hot: set[str] = set()  # raw tokens met that may begin a term of `watched`
+        self.watched = 0
+        self._root = Node()
+        self._lemmas: dict[tuple[str, int], int] = {}
+        self._forms: dict[str, list[tuple[int, int]]] = {}
+        self.terms = 0
+
+    def add(self, term: Term, kind: int) -> None:
+        """Add a term; its words are of class `kind` unless marked. ValueError when empty."""
+        nodes = [self._root]
+        slots = 0
+        for piece in term.text.split():
+            if piece[0] == "~":
+                gap = int(piece[1:] or 1)
+                nodes = [node.far.setdefault(gap, Node()) for node in nodes]
+                continue
+            lemmas = [lemma for word in piece.split("|") for lemma in self._lemma(word, kind)]
+            if not lemmas:
+                raise ValueError(f"no word in {piece!r}")
+            nodes = [node.next.setdefault(lemma, Node()) for node in nodes for lemma in lemmas]
+            slots += 1
+            for node in nodes:
+                node.potential |= term.mask
+        if not slots or term.text.split()[-1][0] == "~":
+            raise ValueError(f"no word in {term.text!r}")
+        for node in nodes:
+            node.terms.append(term)
+        self.terms += 1
+        self.clear()
+        self.hot.clear()
+
+    def _lemma(self, word: str, kind: int) -> Iterator[int]:
+        fold = self.normaliser.fold
+        if word.endswith("!"):
+            kind, word = FIXED, word[:-1]
+        parts = [fold(part) for part in word.split("/")]
+        if not parts[0]:
+            return
+        if len(parts) > 1 or kind == VERB:
+            kind, forms = VERB, self.normaliser.inflect(parts)
+        else:
+            forms = {parts[0]}
+        key = ("/".join(parts), kind)
+        if key not in self._lemmas:
+            lemma = self._lemmas[key] = len(self._lemmas)
+            for form in forms:
+                self._forms.setdefault(form, []).append((lemma, kind))
+        yield self._lemmas[key]
+
+    def __missing__(self, raw: str) -> Entry | None:
+        if len(self) >= MAX_CACHED:
+            self.clear()
+            self.hot.clear()
+        entry = self._read(raw)
+        self[raw] = entry
+        if entry is not None and entry.potential & self.watched:
+            self.hot.add(raw)
+        return entry
+
+    def _read(self, raw: str) -> Entry | None:
+        forms = self._forms
+        found: dict[int, int] = {}
+        for rest, classes, flags in self.normaliser.readings(self.normaliser.fold(raw)):
+            if rest in forms:
+                for lemma, kind in forms[rest]:
+                    if kind & classes and lemma not in found:
+                        found[lemma] = flags
+        if not found:
+            return None
+        terms: dict[int, Term] = {}
+        nodes = []
+        all_flags = potential = 0
+        for lemma, flags in found.items():
+            all_flags |= flags
+            node = self._root.next.get(lemma)
+            if node is not None:
+                potential |= node.potential
+                terms.update((id(term), term) for term in node.terms)
+                if node.next or node.far:
+                    nodes.append(node)
+        return Entry(tuple(found), all_flags, tuple(terms.values()), tuple(nodes), potential)
+
+    def find(
+        self, tokens: list[str], entries: list[Entry | None], first: int, last: int
+    ) -> list[Hit]:
+        """Every term between two tokens, by start, the longer first."""
+        hits: list[Hit] = []
+        for i in range(first, last):
+            entry = entries[i]
+            if entry is None:
+                continue
+            if entry.nodes:
+                longer: dict[tuple[int, int], Hit] = {}
+                for node in entry.nodes:
+                    self._walk(node, 0, i, i + 1, tokens, entries, last, longer)
+                hits.extend(sorted(longer.values(), key=lambda hit: -hit.end))
+            for term in entry.terms:
+                hits.append(Hit(i, i + 1, term.mask, term, entry.flags, term.codes))
+        return hits
+
+    def _walk(
+        self,
+        node: Node,
+        left: int,
+        start: int,
+        at: int,
+        tokens: list[str],
+        entries: list[Entry | None],
+        last: int,
+        found: dict[tuple[int, int], Hit],
+    ) -> None:
+        """Go on from `node` at token `at`; `left` other words may be passed over."""
+        for gap, far in node.far.items():
+            self._walk(far, gap, start, at, tokens, entries, last, found)
+        while at < last:
+            token = tokens[at]
+            if token in QUOTES:
+                at += 1
+                continue
+            entry = entries[at]
+            if entry is not None:
+                for lemma in entry.lemmas:
+                    after = node.next.get(lemma)
+                    if after is None:
+                        continue
+                    for term in after.terms:
+                        if (id(term), at) not in found:
+                            flags = entries[start].flags  # type: ignore[union-attr]
+                            found[id(term), at] = Hit(
+                                start, at + 1, term.mask, term, flags, term.codes
+                            )
+                    if after.next or after.far:
+                        self._walk(after, 0, start, at + 1, tokens, entries, last, found)
+            if not left or (len(token) == 1 and not token.isalnum()):
+                return
+            left -= 1
+            at += 1
+
+
+def unmasked(hits: Iterable[Hit], mask: int) -> list[Hit]:
+    """Hits without those that lie inside a hit of a masking concept (حقل in حقل ألغام)."""
+    kept = list(hits)
+    covers = [hit for hit in kept if hit.mask & mask]
+    if not covers:
+        return kept
+    return [
+        hit
+        for hit in kept
+        if hit.mask & mask or not any(c.start <= hit.start and hit.end <= c.end for c in covers)
+    ]

@@ -1,0 +1,200 @@
+"""A rule over the hits of one sentence: pure, and the same for every language."""
+
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from processors.lexicon import Hit, Term, unmasked
+from processors.rules import Rule, Rulebook, Sequence
+from processors.text import Sentence
+
+MAX_CANDIDATES = 24  # of one item in one sentence: a bound for hostile text
+
+
+@dataclass(slots=True)
+class Scene:
+    """A sentence with its hits, and what the rules ask of it."""
+
+    sentence: Sentence
+    hits: list[Hit]
+    mask: int  # of all hits
+
+    def having(self, mask: int) -> list[Hit]:
+        if not self.mask & mask:
+            return []
+        return [hit for hit in self.hits if hit.mask & mask]
+
+    def clause_of(self, token: int) -> int:
+        return bisect_right(self.sentence.clauses, token)
+
+
+@dataclass(slots=True)
+class Match:
+    rule: Rule
+    pieces: tuple[Hit, ...]  # in the order of the rule's items
+    scene: Scene
+
+    @property
+    def trigger(self) -> Hit:
+        return self.pieces[self.rule.trigger]
+
+    @property
+    def start(self) -> int:
+        return min(piece.start for piece in self.pieces)
+
+    @property
+    def end(self) -> int:
+        return max(piece.end for piece in self.pieces)
+
+
+def set_scene(book: Rulebook, sentence: Sentence, hits: list[Hit], break_words: int) -> Scene:
+    """Hide what masking concepts cover, add the sequences, cut clauses at their words."""
+    hits = unmasked(hits, book.masking)
+    mask = 0
+    for hit in hits:
+        mask |= hit.mask
+    scene = Scene(sentence, hits, mask)
+    if mask & break_words:
+        cuts = {hit.start for hit in hits if hit.mask & break_words}
+        sentence.clauses = sorted(cuts.union(sentence.clauses))
+    for sequence in book.sequences:
+        _compose(sequence, scene)
+    return scene
+
+
+def _compose(sequence: Sequence, scene: Scene) -> None:
+    if not all(scene.mask & mask for _, mask in sequence.steps):
+        return
+    first = scene.having(sequence.steps[0][1])[:MAX_CANDIDATES]
+    found = []
+    for hit in first:
+        chain = _follow(sequence, scene, 1, hit)
+        if chain:
+            parts = (hit, *chain)
+            codes = tuple(dict.fromkeys(code for part in parts for code in part.codes))
+            theatre = tuple(dict.fromkeys(c for part in parts for c in part.term.theatre))
+            label = next((part.term.label for part in reversed(parts) if part.term.label), "")
+            term = Term("", sequence.mask, codes, label, theatre)
+            flags = hit.flags
+            found.append(Hit(hit.start, parts[-1].end, sequence.mask, term, flags, codes, parts))
+    if found:
+        scene.hits = sorted([*scene.hits, *found], key=lambda hit: (hit.start, -hit.end))
+        scene.mask |= sequence.mask
+
+
+def _follow(sequence: Sequence, scene: Scene, at: int, before: Hit) -> tuple[Hit, ...]:
+    if at == len(sequence.steps):
+        return ()
+    gap, mask = sequence.steps[at]
+    for hit in scene.hits:
+        if hit.start < before.end or not hit.mask & mask:
+            continue
+        if hit.start - before.end > gap + _quotes(scene, before.end, hit.start):
+            break
+        if scene.clause_of(hit.start) != scene.clause_of(before.start):
+            break
+        rest = _follow(sequence, scene, at + 1, hit)
+        if rest or at + 1 == len(sequence.steps):
+            return (hit, *rest)
+    return ()
+
+
+def _quotes(scene: Scene, start: int, end: int) -> int:
+    """One token of room for an opening quotation mark before a name."""
+    return 1 if end - start else 0
+
+
+def matches(rule: Rule, scene: Scene, allowed: Callable[[Rule, Hit, Scene], bool]) -> list[Match]:
+    """Every trigger's nearest match. `allowed` says whether a force is away from home."""
+    for mask in rule.items:
+        if not scene.mask & mask:
+            return []
+    if rule.without and rule.scope == "sentence" and scene.mask & rule.without:
+        return []
+    candidates = []
+    for i, mask in enumerate(rule.items):
+        hits = scene.having(mask)[:MAX_CANDIDATES]
+        if i == rule.foreign:
+            hits = [hit for hit in hits if allowed(rule, hit, scene)]
+        if not hits:
+            return []
+        candidates.append(hits)
+    found = []
+    for trigger in candidates[rule.trigger]:
+        pieces = (
+            _in_order(rule, scene, candidates, trigger)
+            if rule.ordered
+            else _around(rule, scene, candidates, trigger)
+        )
+        if pieces is None:
+            continue
+        if rule.without and rule.scope == "clause":
+            clause = scene.clause_of(trigger.start)
+            if any(scene.clause_of(hit.start) == clause for hit in scene.having(rule.without)):
+                continue
+        match = Match(rule, pieces, scene)
+        if rule.between_not and _between(match, scene.having(rule.between_not)):
+            continue
+        found.append(match)
+    return found
+
+
+def _between(match: Match, barred: list[Hit]) -> bool:
+    """Whether a barred word lies between two pieces."""
+    return any(
+        match.start < hit.start < match.end
+        and not any(p.start <= hit.start < p.end for p in match.pieces)
+        for hit in barred
+    )
+
+
+def _near(rule: Rule, scene: Scene, one: Hit, other: Hit) -> bool:
+    distance = other.start - one.end if other.start >= one.end else one.start - other.end
+    if distance < 0 or (rule.gap is not None and distance > rule.gap):
+        return False
+    return rule.scope == "sentence" or scene.clause_of(one.start) == scene.clause_of(other.start)
+
+
+def _around(
+    rule: Rule, scene: Scene, candidates: list[list[Hit]], trigger: Hit
+) -> tuple[Hit, ...] | None:
+    pieces: list[Hit] = []
+    for i, hits in enumerate(candidates):
+        if i == rule.trigger:
+            pieces.append(trigger)
+            continue
+        taken = [trigger, *pieces]
+        near = [
+            hit
+            for hit in hits
+            if _near(rule, scene, trigger, hit)
+            and all(hit.start >= t.end or hit.end <= t.start for t in taken)
+        ]
+        if not near:
+            return None
+        pieces.append(
+            min(near, key=lambda hit: max(hit.start - trigger.end, trigger.start - hit.end))
+        )
+    return tuple(pieces)
+
+
+def _in_order(
+    rule: Rule, scene: Scene, candidates: list[list[Hit]], trigger: Hit
+) -> tuple[Hit, ...] | None:
+    before: list[Hit] = []
+    last = trigger
+    for i in range(rule.trigger - 1, -1, -1):
+        near = [h for h in candidates[i] if h.end <= last.start and _near(rule, scene, h, last)]
+        if not near:
+            return None
+        last = max(near, key=lambda h: h.end)
+        before.insert(0, last)
+    after: list[Hit] = []
+    last = trigger
+    for hits in candidates[rule.trigger + 1 :]:
+        near = [h for h in hits if h.start >= last.end and _near(rule, scene, last, h)]
+        if not near:
+            return None
+        last = min(near, key=lambda h: h.start)
+        after.append(last)
+    return (*before, trigger, *after)

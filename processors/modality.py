@@ -1,0 +1,106 @@
+"""Is it so, said, denied, asked for, conditional, to come, or long past?
+
+Decided from the words around a match's trigger; which words those are is data (the
+concepts negation, denial, past, conditional, expected, call, speech of a language).
+"""
+
+from datetime import datetime
+from typing import Final
+
+from processors.arabic import WILL
+from processors.lexicon import Hit
+from processors.matching import Match
+from processors.rules import Rulebook
+
+NEGATION_REACH: Final = 1  # words between «لم» and what it negates
+DENIAL_REACH: Final = 10
+MARKER_REACH: Final = 10
+_FACTORS: Final = {
+    "past": 0.45, "conditional": 0.8, "expected": 0.95, "called_for": 0.95, "denied": 0.9,
+    "reported": 1.0, "asserted": 1.0,
+}  # fmt: skip
+
+
+class Modality:
+    """The judge of one article's matches."""
+
+    def __init__(self, book: Rulebook, published: datetime | None, tokens: list[str]) -> None:
+        mask = book.mask
+        self._negation = mask("negation")
+        self._denial = mask("denial")
+        self._past = mask("past")
+        self._markers = (
+            ("conditional", mask("conditional")),
+            ("called_for", mask("call")),
+            ("expected", mask("expected")),
+        )
+        self._speech = mask("speech")
+        self._fold = book.lexicon.normaliser.fold
+        self._now = published.year if published else _latest_year(tokens, self._fold)
+
+    def judge(self, match: Match, tokens: list[str]) -> tuple[str | None, float]:
+        """Status (None: the match does not hold), the factor of its score."""
+        rule, scene, trigger = match.rule, match.scene, match.trigger
+        if rule.negated == "drop":
+            for hit in scene.having(self._negation):
+                if _before(hit, trigger, NEGATION_REACH) and not _piece_of(hit, match):
+                    return None, 0.0
+        if self._is_past(match, tokens):
+            return "past", _FACTORS["past"]
+        clause = scene.clause_of(trigger.start)
+        for hit in scene.having(self._denial):
+            if (
+                _before(hit, trigger, DENIAL_REACH)
+                and scene.clause_of(hit.start) == clause
+                and not _piece_of(hit, match)
+            ):
+                return "denied", _FACTORS["denied"]
+        if rule.status is not None:
+            return rule.status, 1.0
+        if trigger.flags & WILL:
+            return "expected", _FACTORS["expected"]
+        for status, mask in self._markers:
+            for hit in scene.having(mask):
+                if (
+                    _before(hit, trigger, MARKER_REACH)
+                    and scene.clause_of(hit.start) == clause
+                    and not _piece_of(hit, match)
+                ):
+                    return status, _FACTORS[status]
+        return ("reported" if scene.mask & self._speech else "asserted"), 1.0
+
+    def _is_past(self, match: Match, tokens: list[str]) -> bool:
+        scene = match.scene
+        clause = scene.clause_of(match.trigger.start)
+        for hit in scene.having(self._past):
+            if scene.clause_of(hit.start) == clause and not _piece_of(hit, match):
+                return True
+        if self._now is None:
+            return False
+        for at in range(scene.sentence.first, scene.sentence.last):
+            if scene.clause_of(at) == clause:
+                year = _year(tokens[at], self._fold)
+                if year is not None and year < self._now - (0 if self._now > 2030 else 1):
+                    return True
+        return False
+
+
+def _before(hit: Hit, trigger: Hit, reach: int) -> bool:
+    return 0 <= trigger.start - hit.end <= reach
+
+
+def _piece_of(hit: Hit, match: Match) -> bool:
+    return any(p.start <= hit.start and hit.end <= p.end for p in match.pieces)
+
+
+def _year(token: str, fold: object) -> int | None:
+    if len(token) in (4, 5) and token[:4].isdigit():
+        year = int(token[:4])
+        if 1900 <= year <= 2029:
+            return year
+    return None
+
+
+def _latest_year(tokens: list[str], fold: object) -> int | None:
+    years = [year for token in tokens if (year := _year(token, fold)) is not None]
+    return max(years, default=None)

@@ -1,0 +1,92 @@
+"""Raw text to tokens, sentences and clauses. Every position is a raw offset.
+
+One regex of single-character classes runs once over the raw string. A token is a run of
+letters, digits and the marks that may stand inside a word (diacritics, tatweel, zero-width
+and bidi marks); every other visible character is a token of its own. `findall` alone, and
+a dictionary look-up a token, tells whether a text is worth more; offsets are computed only
+then. Nothing here knows a language.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+# Letters and digits of the scripts met, and what may stand inside a word: Arabic marks,
+# tatweel, zero-width and bidi controls, soft hyphen, combining accents. Punctuation,
+# symbols and underscores (#وقف_إطلاق_النار) are left out.
+_WORD: Final = (
+    "0-9A-Za-z\u00aa\u00ad\u00b5\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02c1\u0300-\u036f"
+    "\u0370-\u037d\u037f-\u0386\u0388-\u0559\u0560-\u0588\u0591-\u05bd\u05d0-\u05f2"
+    "\u0610-\u061a\u061c\u0620-\u0669\u066e-\u06d3\u06d5-\u06e8\u06ea-\u06fc\u06ff\u0750-\u077f"
+    "\u0870-\u08ff\u0900-\u1fff\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2c00-\u2dff\u3040-\ud7ff"
+    "\uf900-\ufb06\ufb1d-\ufdff\ufe70-\ufeff\U00010000-\U0001efff"
+)
+TOKEN: Final = re.compile(f"[{_WORD}]+|[^{_WORD}\\s_]|\\n")
+
+STOP: Final = frozenset(".!?؟…\n۔")  # a sentence ends
+PAUSE: Final = frozenset("،,؛;:-–—()[]{}|/•*")  # a clause ends
+QUOTES: Final = frozenset("\"'«»“”‘’„‹›`")  # looked across
+
+HEADLINE_MAX_CHARS: Final = 160
+
+
+@dataclass(slots=True)
+class Sentence:
+    """Tokens `first` to `last` (exclusive) of a page. `index` counts body sentences from
+    0; the headline's is -1."""
+
+    first: int
+    last: int
+    index: int
+    clauses: list[int] = field(default_factory=list)  # token at which each next clause begins
+
+
+def words(text: str) -> list[str]:
+    """The tokens of a text, without their places."""
+    return TOKEN.findall(text)
+
+
+def places(text: str) -> list[int]:
+    """Where each token of `words(text)` begins."""
+    return [match.start() for match in TOKEN.finditer(text)]
+
+
+def split_headline(text: str) -> tuple[str, str, int]:
+    """Headline, body, and the body's offset in `text`: the first line is a headline when
+    it is shorter than 160 characters and others follow."""
+    head, newline, rest = text.partition("\n")
+    if newline and 0 < len(head.strip()) < HEADLINE_MAX_CHARS and rest.strip():
+        return head, rest, len(head) + 1
+    return "", text, 0
+
+
+def _joins(tokens: list[str], i: int) -> bool:
+    """Whether the full stop at `i` stands inside a number or an abbreviation."""
+    if tokens[i] != "." or not 0 < i < len(tokens) - 1:
+        return False
+    before, after = tokens[i - 1], tokens[i + 1]
+    if before[-1:].isdigit() and after[:1].isdigit():
+        return True
+    return len(before) == 1 and before.isalpha() and after not in STOP  # د. فلان, أ.ف.ب, U.S.
+
+
+def sentences(tokens: list[str], *, headline: bool = False) -> list[Sentence]:
+    """Cut a token list at sentence ends; empty ones are left out."""
+    found: list[Sentence] = []
+    first, index = 0, -1 if headline else 0
+    clauses: list[int] = []
+    seen_word = False
+    for i, token in enumerate(tokens):
+        if len(token) != 1 or token.isalnum():
+            seen_word = True
+            continue
+        if token in STOP and not _joins(tokens, i):
+            if seen_word:
+                found.append(Sentence(first, i, index, clauses))
+                index += 0 if headline else 1
+            first, clauses, seen_word = i + 1, [], False
+        elif token in PAUSE:
+            clauses.append(i + 1)
+    if seen_word:
+        found.append(Sentence(first, len(tokens), index, clauses))
+    return found
