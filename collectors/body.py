@@ -39,6 +39,16 @@ async def read_body(chunks: AsyncIterator[bytes], *, encoding: str, max_bytes: i
     return bytes(out)
 
 
+def read_packed(data: bytes, *, max_bytes: int) -> bytes:
+    """A gzip file, unpacked.
+
+    Raises zlib.error when it is none, FetchError(too_large) past `max_bytes`."""
+    out = _Unpacker(gzip=True).feed(data, max_bytes + 1)
+    if len(out) > max_bytes:
+        raise _too_large(max_bytes)
+    return out
+
+
 class _Unpacker:
     """gzip (several members too) or deflate (with and without zlib's header)."""
 

@@ -61,9 +61,7 @@ def learn(gaps_s: Sequence[float], times: Sequence[datetime]) -> tuple[float, ..
     return tuple(fresh)
 
 
-def add_gap(
-    gaps_s: Sequence[float], since: datetime | None, now: datetime
-) -> tuple[float, ...]:
+def add_gap(gaps_s: Sequence[float], since: datetime | None, now: datetime) -> tuple[float, ...]:
     """For feeds without dates: the time since entries last appeared is a gap."""
     if since is None or now <= since:
         return tuple(gaps_s)
@@ -88,10 +86,14 @@ def after_success(
     state: FeedState, bounds: Bounds, *, now: datetime, fresh_s: float | None, ttl_s: float | None
 ) -> tuple[float, datetime]:
     """The interval and when the feed is due next. `fresh_s` is what Cache-Control or Expires
-    say, `ttl_s` what the feed says; neither can ask for more than the longest interval."""
+    say, `ttl_s` what the feed says; neither can ask for more than the longest interval. A
+    feed's word counts only as far as its deeds bear it out: WordPress says "hourly" in every
+    feed, whatever its newsroom does."""
     interval_s = rhythm_s(state, bounds, now)
     if bounds.override_s is not None:
         return interval_s, now + timedelta(seconds=interval_s)
+    if ttl_s is not None and state.gaps_s:
+        ttl_s = min(ttl_s, median(state.gaps_s) / 2)
     floor_s = min(max(fresh_s or 0.0, ttl_s or 0.0), bounds.max_s)
     wait_s = max(interval_s * jitter(state.url), floor_s)
     return interval_s, now + timedelta(seconds=wait_s)

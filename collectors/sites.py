@@ -19,7 +19,7 @@ from typing import Final
 WIDTH: Final = 8  # requests at once to a site without delay
 LONGEST_CRAWL_DELAY_S: Final = 30.0
 PAUSE_S: Final = 30.0  # after a 429 that does not say how long
-_LONGEST_PAUSE_S = 3600.0
+_LONGEST_PAUSE_S = 600.0  # longer, and articles would wait for it
 
 # A job is called with the site's turn taken, and gives it back by `site.end()`.
 Job = Callable[[], Awaitable[None]]
@@ -112,6 +112,10 @@ class Site:
         if self._lane is not None:
             self._lane.cancel()
             await asyncio.wait([self._lane])
+
+    def reset(self) -> None:
+        """After `close`, once nothing is under way: begin afresh, the pace kept."""
+        self._running = len(self._started)
 
     @property
     def started(self) -> set[asyncio.Task[None]]:

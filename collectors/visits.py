@@ -21,11 +21,17 @@ class Visits:
     """The sites known, their robots.txt, and the one way to fetch from them."""
 
     def __init__(self, fetcher: Fetcher, *, delay_s: float, timeout_s: float = 30.0) -> None:
+        self._sites: dict[str, Site] = {}
+        self.use(fetcher, delay_s=delay_s, timeout_s=timeout_s)
+        self._robots = Robots(self._robots_text)
+
+    def use(self, fetcher: Fetcher, *, delay_s: float, timeout_s: float) -> None:
+        """Fetch by another session from now on; what is known of the sites stays."""
         self._fetcher = fetcher
         self._delay_s = delay_s
         self._timeout_s = timeout_s
-        self._robots = Robots(self._robots_text)
-        self._sites: dict[str, Site] = {}
+        for site in self._sites.values():
+            site.set_delay(delay_s)
 
     def site(self, url: str) -> Site:
         """Raises FetchError(bad_url)."""
@@ -39,11 +45,6 @@ class Visits:
 
     def sites(self) -> list[Site]:
         return list(self._sites.values())
-
-    def set_delay(self, delay_s: float) -> None:
-        self._delay_s = delay_s
-        for site in self._sites.values():
-            site.set_delay(delay_s)
 
     async def fetch(
         self,

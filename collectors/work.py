@@ -1,0 +1,237 @@
+"""The collector at work, while the stage's seat is its own.
+
+    load tables ─▶ agenda ─▶ due ─▶ lane of the site ─┬─ poll: fetch, read, decide ─┐
+                     ▲                                └─ page: fetch, extract, settle ┤
+                     └────────── commit: state and waiting rows, or article and row ◀─┘
+
+What is in memory here can be rebuilt from the two tables at any moment: `load` does it. A
+job that is forgotten (a stop, a crash) is still due in its table.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Final
+
+import structlog
+
+from collectors.agenda import Agenda
+from collectors.catalogue import Feed, Source
+from collectors.errors import FetchError
+from collectors.fetch import Clock
+from collectors.ledger import Ledger, View
+from collectors.metrics import CollectMetrics
+from collectors.options import CollectOptions
+from collectors.pager import Pager
+from collectors.poller import Polled, Poller
+from collectors.polls import Write
+from collectors.pool import Pool
+from collectors.rows import Waiting, load_feeds, load_waiting, put_feed
+from collectors.schedule import condition
+from collectors.sites import Site
+from collectors.urls import site_of
+from collectors.visits import Visits
+from streams.errors import LogUnavailable
+from streams.records import FeedState
+
+log = structlog.get_logger(__name__)
+
+_TICK_S: Final = 0.25
+_SPREAD_S: Final = 0.02  # between two polls after a start, so that they are no burst
+_MOST_SPREAD_S: Final = 20.0
+_WAITING_AT_ONCE: Final = 50_000  # entries held in memory
+
+# Urgency of a site's jobs.
+_POLL, _LIVE, _BACKLOG = (0.0,), (1.0,), (2.0,)
+
+
+class Work:
+    """One ownership of the seat. Made, loaded, run once, thrown away."""
+
+    def __init__(
+        self,
+        sources: Iterable[Source],
+        options: CollectOptions,
+        *,
+        ledger: Ledger,
+        visits: Visits,
+        pool: Pool,
+        clock: Clock,
+        metrics: CollectMetrics,
+    ) -> None:
+        self._options = options
+        self._ledger = ledger
+        self._visits = visits
+        self._clock = clock
+        self._metrics = metrics
+        self._poller = Poller(
+            options, ledger=ledger, visits=visits, pool=pool, clock=clock, metrics=metrics
+        )
+        self._pager = Pager(
+            options, ledger=ledger, visits=visits, pool=pool, clock=clock, metrics=metrics
+        )
+        self._configured = _configured(sources)
+        self._feeds: dict[str, Polled] = {}
+        self._waiting: dict[str, Waiting] = {}
+        self._polls_due = Agenda()
+        self._pages_due = Agenda()
+        self._more_waiting = False
+        self._poll_slots = asyncio.Semaphore(options.polls_at_once)
+        self._page_slots = asyncio.Semaphore(options.pages_at_once)
+        self._wake = asyncio.Event()
+        self._failure: BaseException | None = None
+
+    async def load(self) -> None:
+        """Rebuild what is in memory from the tables; what should have been done meanwhile
+        is due at once, a little apart. Raises LogError, NewerSchema."""
+        now = self._clock()
+        known, retired = await self._ledger.call(lambda stage: load_feeds(stage, self._configured))
+        await self._retire(retired)
+        self._metrics.begin_feeds()
+        spread_s = min(_SPREAD_S, _MOST_SPREAD_S / max(len(self._configured), 1))
+        for number, (url, (source, feed)) in enumerate(self._configured.items()):
+            state, due = known.get(url, (None, None))
+            if state is None:
+                state = FeedState(source=source.id, url=url, site=site_of(url))
+            polled = self._feeds[url] = Polled(source, feed, state, condition(state, now))
+            self._metrics.move_feed(None, polled.condition)
+            at_once = now + timedelta(seconds=number * spread_s)
+            self._polls_due.put(url, at_once if due is None else max(due, at_once))
+        await self._load_waiting()
+
+    async def _retire(self, states: Sequence[FeedState]) -> None:
+        """Feeds that are no longer configured are due no more."""
+
+        def decide(view: View) -> None:
+            for state in states:
+                put_feed(view, state, None)
+
+        if states:
+            await self._ledger.decide(decide)
+
+    async def run(self, ended: Callable[[], bool]) -> None:
+        """Work until `ended()`, then let what is under way end, for `stop_s` at most.
+
+        Raises OwnershipLost when the seat is lost, and whatever nobody foresaw."""
+        try:
+            while not ended() and self._failure is None:
+                await self._start_due()
+                self._wake.clear()
+                await self._rest()
+        finally:
+            await self._drain()
+        if self._failure is not None:
+            raise self._failure
+
+    async def _rest(self) -> None:
+        """Until something is due, something changes, or for a tick."""
+        now = self._clock()
+        wait_s = _TICK_S
+        for agenda in (self._polls_due, self._pages_due):
+            due = agenda.next_due()
+            if due is not None:
+                wait_s = min(wait_s, max((due - now).total_seconds(), 0.001))
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    async def _start_due(self) -> None:
+        now = self._clock()
+        for url in self._polls_due.take(now):
+            site = self._visits.site(url)
+            site.add(_POLL, partial(self._job, self._poll, url, site), self._poll_slots)
+        for key in self._pages_due.take(now):
+            item = self._waiting[key]
+            site = self._visits.site(item.url)
+            urgency = _BACKLOG if item.first_poll else _LIVE
+            site.add(urgency, partial(self._job, self._page, key, site), self._page_slots)
+        self._metrics.entries_waiting.set(len(self._waiting))
+        if self._more_waiting and len(self._waiting) < _WAITING_AT_ONCE // 2:
+            await self._load_waiting()
+
+    async def _load_waiting(self) -> None:
+        far = self._clock() + timedelta(days=3650)
+        looked_at, waiting = await self._ledger.call(
+            lambda stage: load_waiting(stage, far, _WAITING_AT_ONCE)
+        )
+        before = len(self._waiting)
+        for item in waiting:
+            self._expect(item)
+        self._more_waiting = looked_at == _WAITING_AT_ONCE and len(self._waiting) > before
+
+    def _expect(self, item: Waiting) -> None:
+        """Put a waiting entry on the agenda, unless it is under way, or its feed is not
+        configured any more."""
+        if item.feed in self._configured and item.key not in self._waiting:
+            self._waiting[item.key] = item
+            self._pages_due.put(item.key, item.due)
+
+    def _take_up(self, writes: Iterable[Write]) -> None:
+        """Bring memory up to what was written about entries."""
+        for write in writes:
+            if write.due is not None:
+                self._expect(Waiting.of(write.key, write.entry, write.due))
+            elif self._waiting.pop(write.key, None) is not None:
+                self._pages_due.drop(write.key)
+
+    async def _poll(self, url: str, site: Site) -> None:
+        decision = await self._poller.poll(self._feeds[url], site)
+        self._polls_due.put(url, decision.due)
+        self._take_up(decision.writes)
+
+    async def _page(self, key: str, site: Site) -> None:
+        item = self._waiting.get(key)
+        if item is None:  # another link has brought its article meanwhile
+            site.end()
+            return
+        source, _ = self._configured[item.feed]
+        settled = await self._pager.settle(item, source, site)
+        self._waiting.pop(key, None)
+        self._take_up(settled.writes)
+
+    async def _job(
+        self, job: Callable[[str, Site], Awaitable[None]], name: str, site: Site
+    ) -> None:
+        """Run a job; what it cannot handle ends the work."""
+        try:
+            await job(name, site)
+        except LogUnavailable:
+            return  # stopping: the row is due as it was
+        except Exception as error:
+            self._failure = self._failure or error
+        self._wake.set()
+
+    async def _drain(self) -> None:
+        """Start nothing more; give what is under way its time; the rest is in the tables."""
+        sites = self._visits.sites()
+        await asyncio.gather(*(site.close() for site in sites))
+        running = {task for site in sites for task in site.started}
+        if running:
+            _, late = await asyncio.wait(running, timeout=self._options.stop_s)
+            if late:
+                log.info("requests_given_up", count=len(late))
+                for task in late:
+                    task.cancel()
+                await asyncio.wait(late, timeout=1.0)
+        for site in sites:
+            site.reset()
+
+
+def _configured(sources: Iterable[Source]) -> dict[str, tuple[Source, Feed]]:
+    """Feeds by address. One configured twice is polled once, for the first source."""
+    feeds: dict[str, tuple[Source, Feed]] = {}
+    for source in sources:
+        for feed in source.feeds:
+            try:
+                site_of(feed.url)
+            except FetchError as error:
+                log.error("feed_not_polled", feed=feed.url, source=source.id, error=str(error))
+                continue
+            if feed.url in feeds:
+                log.warning("feed_configured_twice", feed=feed.url, source=source.id)
+                continue
+            feeds[feed.url] = (source, feed)
+    return feeds
