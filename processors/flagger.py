@@ -6,6 +6,7 @@ A text without any anchor of a theme ends after the second step.
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +26,9 @@ from streams.records import Flag, Span
 
 BUNDLED = Path(__file__).parent / "rules"
 _LEAD_SENTENCES = 3
+_ARABIC = re.compile("[\u0620-\u064a]")
+_LATIN = re.compile("[A-Za-z]")
+_PREFERRED = ("ar", "en")  # of the languages of one script, for a text that does not say
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,10 @@ class Flagger:
 
     def __init__(self, books: dict[str, Rulebook], digest: str) -> None:
         self.books = books
+        self._by_script: dict[str, Rulebook] = {}
+        for language in (*_PREFERRED, *books):
+            if language in books:
+                self._by_script.setdefault(books[language].script, books[language])
         self.digest = digest
 
     def flag(self, document: Document) -> list[Flag]:
@@ -90,10 +98,15 @@ class Flagger:
         return self._read(book, document, fields)
 
     def _book(self, document: Document) -> Rulebook | None:
-        language = (document.language or "ar").split("-")[0].lower()
-        if language in self.books:
-            return self.books[language]
-        return None
+        """The rules of the text's language: as it says, unless its script says otherwise."""
+        language = (document.language or "").split("-")[0].lower()
+        sample = document.title[:200] + document.text[:600]
+        arabic = len(_ARABIC.findall(sample))
+        script = "arabic" if arabic * 2 > len(_LATIN.findall(sample)) else "latin"
+        book = self.books.get(language)
+        if book is not None and book.script == script:
+            return book
+        return self._by_script.get(script)
 
     def _read(self, book: Rulebook, document: Document, fields: list[_Field]) -> list[Flag]:
         break_words = book.mask("clause_word")

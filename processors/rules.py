@@ -78,6 +78,7 @@ class Rulebook:
     sequences: list[Sequence]
     themes: list[Theme]
     masking: int = 0
+    script: str = "arabic"
 
     def mask(self, *names: str) -> int:
         """Bits of concepts, 0 for those this language lacks."""
@@ -119,6 +120,7 @@ class _Compiler:
         if normaliser not in NORMALISERS:
             raise place.error(f"unknown normaliser {normaliser!r}", reason="unknown")
         self.heads: Mapping[str, Any] = settings.get(Word("heads")) or {}
+        self.script = str(normaliser)
         self.lexicon = Lexicon(NORMALISERS[normaliser])
         self.language = language
         self.concepts: dict[str, _Concept] = {
@@ -230,7 +232,9 @@ class _Compiler:
         for theme in themes:
             self.lexicon.watched |= theme.anchors
         masking = sum(self.bits[name] for name, concept in self.concepts.items() if concept.masks)
-        return Rulebook(self.language, self.lexicon, self.bits, sequences, themes, masking)
+        return Rulebook(
+            self.language, self.lexicon, self.bits, sequences, themes, masking, self.script
+        )
 
     def _closure(self, name: str) -> int:
         """The concept's bit and those of all that include it."""

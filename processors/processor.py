@@ -1,0 +1,152 @@
+"""The process stage: an Article in, its Report out.
+
+    rasid.articles, then rasid.articles.backfill | flag | Report → rasid.flags
+
+A Report is written when there are flags, and for every later revision: one without flags
+takes earlier ones back. Decisions are the flagger's; reading, retries, dead letters and
+commits are the worker's.
+"""
+
+import re
+import threading
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from processors.flagger import Document, Flagger
+from processors.sketch import sketch
+from streams.log import Clock, Message, Stage, Transaction
+from streams.metrics import StageMetrics
+from streams.records import (
+    ARTICLES,
+    BACKFILL,
+    DEVELOPMENTS,
+    FLAGS,
+    THEMES,
+    Article,
+    Flag,
+    Report,
+    decode,
+    encode,
+)
+from streams.worker import Worker
+
+READS: Final = (ARTICLES, BACKFILL)
+
+# «بيروت – رويترز», «المصدر: الأناضول», "(Reuters)", in the first lines or the last.
+_AGENCIES: Final = {
+    "reuters": r"رويترز|\bReuters\b",
+    "afp": r"فرانس ?برس|أ\.? ?ف\.? ?ب\.?(?=[\s)»,،:])|\bAFP\b",
+    "ap": r"أسوشيتد ?برس|اسوشيتد ?برس|أ\.? ?ب\.?(?=[\s)»,،:])|\bAssociated Press\b",
+    "dpa": r"د\.? ?ب\.? ?أ\.?(?=[\s)»,،:])|الألمانية للأنباء|\bdpa\b",
+    "anadolu": r"الأناضول|الاناضول|\bAnadolu\b",
+    "sputnik": r"سبوتنيك|\bSputnik\b",
+    "tass": r"وكالة تاس|\bTASS\b",
+    "xinhua": r"شينخوا|\bXinhua\b",
+    "spa": r"(?<!\w)واس(?!\w)",
+    "sana": r"وكالة سانا|«سانا»",
+    "saba": r"وكالة سبأ|سبأ نت|«سبأ»",
+    "efe": r"(?<!\w)إفي(?!\w)",
+}
+_CREDIT: Final = re.compile("|".join(f"(?P<{k}>{v})" for k, v in _AGENCIES.items()))
+_DATELINE_CHARS: Final = 120
+
+
+def credited(text: str) -> str | None:
+    """The agency a text credits in its dateline or its last line."""
+    last = text.rstrip().rpartition("\n")[2]
+    for part in (text[:_DATELINE_CHARS], last if len(last) <= _DATELINE_CHARS else ""):
+        match = _CREDIT.search(part)
+        if match:
+            return match.lastgroup
+    return None
+
+
+def report(article: Article, flags: list[Flag], digest: str, *, backfill: bool = False) -> Report:
+    """All an alert needs of an article."""
+    return Report(
+        article_id=article.id,
+        revision=article.revision,
+        url=article.url,
+        title=article.title,
+        source=article.source,
+        source_name=article.source_name,
+        language=article.language,
+        country=article.country,
+        published=article.published,
+        seen=article.seen,
+        first_poll=article.first_poll,
+        backfill=backfill,
+        sketch=sketch(article.text),
+        credited=credited(article.text),
+        rules=digest,
+        flags=tuple(flags),
+    )
+
+
+class Processor:
+    """Drives the stage. `reload` may be called from another thread."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        flagger: Flagger,
+        *,
+        clock: Clock,
+        registry: CollectorRegistry,
+        metrics: StageMetrics,
+    ) -> None:
+        self._flagger = flagger
+        self._flags = Counter(
+            "rasid_flags", "Flags found, by theme and development.", ["theme", "development"],
+            registry=registry,
+        )  # fmt: skip
+        self._seconds = Histogram(
+            "rasid_flagging_seconds",
+            "Time to flag one article.",
+            registry=registry,
+            buckets=(0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 1.0),
+        )
+        for theme in THEMES:
+            for development in DEVELOPMENTS[theme]:
+                self._flags.labels(theme, development)
+        self._worker = Worker(
+            stage, dict.fromkeys(READS, self._handle), clock=clock, metrics=metrics
+        )
+
+    @property
+    def ready(self) -> bool:
+        return self._worker.ready
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set (see streams.worker)."""
+        self._worker.run(stop)
+
+    def step(self, timeout_s: float) -> int:
+        """One round of the worker: for tests and tools that drive it themselves."""
+        return self._worker.step(timeout_s)
+
+    def reload(self, flagger: Flagger) -> None:
+        """Flag with other rules from the next article on."""
+        self._flagger = flagger
+
+    def _handle(self, message: Message, tx: Transaction) -> None:
+        article = decode(Article, message.value)
+        flagger = self._flagger
+        with self._seconds.time():
+            flags = flagger.flag(
+                Document(
+                    title=article.title,
+                    text=article.text,
+                    language=article.language,
+                    source=article.source,
+                    source_country=article.country,
+                    published=article.published,
+                )
+            )
+        if not flags and article.revision <= 1:
+            return
+        for flag in flags:
+            self._flags.labels(flag.theme, flag.development).inc()
+        made = report(article, flags, flagger.digest, backfill=message.topic == BACKFILL)
+        tx.append(FLAGS, article.id, encode(made))
