@@ -16,17 +16,22 @@ _SPACE = re.compile(r"\s+")
 def clean_text(text: str, limit: int) -> str:
     """Without lone surrogates (shown as U+FFFD) and control characters but line breaks and
     tabs, cut at `limit` characters with an ellipsis, never inside a letter with its marks."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    text = _CONTROL.sub("", text)
+    text = _CONTROL.sub("", valid(text))
     if len(text) <= limit:
         return text
     end = limit - 1
     while end > 0 and (unicodedata.combining(text[end]) or text[end] == "\u200d"):
         end -= 1
     return text[:end].rstrip() + "…"
+
+
+def valid(text: str) -> str:
+    """Text that UTF-8 can write: halves of surrogate pairs joined, or shown as U+FFFD."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def clean_line(text: str, limit: int) -> str:

@@ -8,7 +8,7 @@ their paces outlive both.
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
@@ -47,11 +47,13 @@ class Collector:
         clock: Clock,
         registry: CollectorRegistry,
         metrics: StageMetrics | None = None,
+        make_pool: Callable[[int], Pool] = Pool,
     ) -> None:
         self._stage = stage
         self._config = (tuple(sources), options)
         self._clock = clock
         self._metrics = CollectMetrics(registry, metrics)
+        self._make_pool = make_pool
         self._reloaded = threading.Event()
         self._working = False
         self._ledger: Ledger | None = None
@@ -100,7 +102,7 @@ class Collector:
                 clock=self._clock,
                 connections=options.polls_at_once + options.pages_at_once,
             )
-            pool = Pool(options.processes)
+            pool = self._make_pool(options.processes)
             try:
                 async with fetcher:
                     pace = {"delay_s": options.site_delay_s, "timeout_s": options.request_timeout_s}

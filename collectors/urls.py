@@ -19,6 +19,7 @@ from urllib.parse import quote, urljoin, urlsplit
 import idna
 import tld
 
+from collectors.clean import valid
 from collectors.errors import FetchError
 
 MAX_URL_CHARS = 4000
@@ -103,7 +104,7 @@ def _is_tracking(parameter: str) -> bool:
 @lru_cache(maxsize=16384)
 def _split(url: str, base: str | None) -> tuple[str, str, str, str]:
     """Scheme, host with port unless default, path, query: all ASCII, spelt one way."""
-    text = url.strip().translate(_STRIPPED_INSIDE).strip("\xa0\u200e\u200f\ufeff ")
+    text = valid(url).strip().translate(_STRIPPED_INSIDE).strip("\xa0\u200e\u200f\ufeff ")
     if len(text) > MAX_URL_CHARS:
         raise FetchError(f"address of {len(text)} characters", reason="bad_url")
     try:
@@ -158,7 +159,7 @@ def _escaped(text: str) -> str:
 
     if "%" in text:
         text = _ESCAPE.sub(spell, text)
-    return quote(text, safe=_SAFE, errors="replace")
+    return quote(text, safe=_SAFE)
 
 
 def _without_dots(path: str) -> str:
