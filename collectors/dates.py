@@ -219,7 +219,7 @@ _UNITS: dict[str, timedelta] = {}
 _DUALS: dict[str, timedelta] = {}
 for _length, _names, _dual in (
     (timedelta(seconds=1), "ثانيه ثوان ثواني second seconds sec secs", "ثانيتين ثانيتان"),
-    (timedelta(minutes=1), "دقيقه دقايق دقاءق minute minutes min mins", "دقيقتين دقيقتان"),
+    (timedelta(minutes=1), "دقيقه دقائق دقايق minute minutes min mins", "دقيقتين دقيقتان"),
     (timedelta(hours=1), "ساعه ساعات hour hours hr hrs heure heures", "ساعتين ساعتان"),
     (timedelta(days=1), "يوم يوما ايام day days jour jours", "يومين يومان"),
     (timedelta(weeks=1), "اسبوع اسبوعا اسابيع week weeks semaine semaines", "اسبوعين اسبوعان"),

@@ -25,7 +25,7 @@ class _Folding(dict[int, str]):
 _LETTERS = _Folding()
 for _form, _letters in {
     "ا": "أإآٱ",
-    "ي": "ىیئ",
+    "ي": "ىی",
     "ه": "ة",
     "ك": "ک",
     "-": "−–—‑",
