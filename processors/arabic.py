@@ -89,7 +89,7 @@ _NOUN_ENDINGS: Final = tuple(
         "تا": ("ة",), "اي": ("اء", "ا"), "او": ("اء",), "يات": ("ي",),
     }.items() for b in bs]
 )  # fmt: skip
-_VERB_ENDINGS: Final = tuple((p, "", True) for p in (*_PRONOUNS, "ني"))
+_VERB_ENDINGS: Final = tuple((p, "", True) for p in ("ه", "ها", "هم", "هما", "هن", "نا", "ني"))
 
 
 def _by_length(

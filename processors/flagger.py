@@ -122,14 +122,20 @@ class Flagger:
         modality = Modality(book, document.published, [t for f in fields for t in f.tokens])
         count = max(1, len(fields[1].sentences))
         found: list[Found] = []
+        opening = 0
+        for _, scene in scenes:
+            if scene.sentence.index <= 0:
+                opening |= scene.mask
         for theme in book.themes:
-            if any(scene.sentence.index < 0 and scene.mask & theme.quiet for _, scene in scenes):
+            if theme.quiet and _is_quiet(theme.quiet, scenes):
                 continue
             for part, scene in scenes:
                 if not scene.mask & theme.anchors:
                     continue
                 weight = _position(scene.sentence.index, count)
                 for rule in theme.rules:
+                    if rule.unless & opening:
+                        continue
                     for match in matches(
                         rule, scene, lambda _r, hit, s: gazette.theatre(hit, s) is not None
                     ):
@@ -195,6 +201,12 @@ class Flagger:
             if due != fired:
                 verb = "does not fire on" if due else "fires on"
                 raise text.error(f"rule {rule.id} {verb} its example", reason="example")
+
+
+def _is_quiet(quiet: int, scenes: Sequence[tuple[_Field, Scene]]) -> bool:
+    """Whether the article is of another world: its headline says so, or three sentences."""
+    told = [scene.sentence.index for _, scene in scenes if scene.mask & quiet]
+    return bool(told) and (told[0] < 0 or len(told) >= 3)
 
 
 def _position(index: int, count: int) -> float:

@@ -18,6 +18,7 @@ class Scene:
     sentence: Sentence
     hits: list[Hit]
     mask: int  # of all hits
+    filler: int = 0  # concepts that may stand between the parts of a sequence
 
     def having(self, mask: int) -> list[Hit]:
         if not self.mask & mask:
@@ -53,7 +54,7 @@ def set_scene(book: Rulebook, sentence: Sentence, hits: list[Hit], break_words: 
     mask = 0
     for hit in hits:
         mask |= hit.mask
-    scene = Scene(sentence, hits, mask)
+    scene = Scene(sentence, hits, mask, book.mask("filler"))
     if mask & break_words:
         cuts = {hit.start for hit in hits if hit.mask & break_words}
         sentence.clauses = sorted(cuts.union(sentence.clauses))
@@ -86,22 +87,22 @@ def _follow(sequence: Sequence, scene: Scene, at: int, before: Hit) -> tuple[Hit
     if at == len(sequence.steps):
         return ()
     gap, mask = sequence.steps[at]
+    between = 0
+    end = before.end
     for hit in scene.hits:
-        if hit.start < before.end or not hit.mask & mask:
+        if hit.start < before.end:
             continue
-        if hit.start - before.end > gap + _quotes(scene, before.end, hit.start):
+        between += max(0, hit.start - end)  # words that no term knows
+        if between > gap or scene.clause_of(hit.start) != scene.clause_of(before.start):
             break
-        if scene.clause_of(hit.start) != scene.clause_of(before.start):
+        if hit.mask & mask:
+            rest = _follow(sequence, scene, at + 1, hit)
+            if rest or at + 1 == len(sequence.steps):
+                return (hit, *rest)
+        if not hit.mask & scene.filler and not hit.parts and not hit.mask & mask:
             break
-        rest = _follow(sequence, scene, at + 1, hit)
-        if rest or at + 1 == len(sequence.steps):
-            return (hit, *rest)
+        end = max(end, hit.end)
     return ()
-
-
-def _quotes(scene: Scene, start: int, end: int) -> int:
-    """One token of room for an opening quotation mark before a name."""
-    return 1 if end - start else 0
 
 
 def matches(rule: Rule, scene: Scene, allowed: Callable[[Rule, Hit, Scene], bool]) -> list[Match]:

@@ -16,7 +16,7 @@ NEGATION_REACH: Final = 1  # words between «لم» and what it negates
 DENIAL_REACH: Final = 10
 MARKER_REACH: Final = 10
 _FACTORS: Final = {
-    "past": 0.45, "conditional": 0.8, "expected": 0.95, "called_for": 0.95, "denied": 0.9,
+    "past": 0.45, "background": 0.65, "conditional": 0.8, "expected": 0.95, "called_for": 0.95, "denied": 0.9,
     "reported": 1.0, "asserted": 1.0,
 }  # fmt: skip
 
@@ -29,6 +29,7 @@ class Modality:
         self._negation = mask("negation")
         self._denial = mask("denial")
         self._past = mask("past")
+        self._background = mask("background")
         self._markers = (
             ("conditional", mask("conditional")),
             ("called_for", mask("call")),
@@ -48,6 +49,9 @@ class Modality:
         if self._is_past(match, tokens):
             return "past", _FACTORS["past"]
         clause = scene.clause_of(trigger.start)
+        for hit in scene.having(self._background):
+            if hit.start <= trigger.start and not _piece_of(hit, match):
+                return "past", _FACTORS["background"]
         for hit in scene.having(self._denial):
             if (
                 _before(hit, trigger, DENIAL_REACH)

@@ -41,6 +41,7 @@ class Rule:
     scope: str = "sentence"
     without: int = 0  # concepts that must not be in the scope
     between_not: int = 0  # concepts that must not lie between two pieces
+    unless: int = 0  # concepts that must not be in the headline or the lead
     foreign: int = -1  # the item that must be a force away from home
     negated: str = "drop"
     status: Status | None = None
@@ -291,7 +292,7 @@ class _Compiler:
         _check_keys(
             body,
             ("id", "development", "title", "weight", "match", "trigger", "gap", "ordered", "scope",
-             "without", "between_not", "foreign", "negated", "status", "examples", "note",
+             "without", "between_not", "unless", "foreign", "negated", "status", "examples", "note",
              "false_alarms"),
             "a rule",
         )  # fmt: skip
@@ -326,6 +327,7 @@ class _Compiler:
             scope=str(scope),
             without=without,
             between_not=between_not,
+            unless=self._masks_of(body.get("unless"), word),
             foreign=self._index(body.get("foreign"), match, word, -1),
             negated=str(negated),
             status=body.get("status"),

@@ -25,6 +25,8 @@ TOKEN: Final = re.compile(f"[{_WORD}]+|[^{_WORD}\\s_]|\\n")
 
 STOP: Final = frozenset(".!?؟…\n۔")  # a sentence ends
 PAUSE: Final = frozenset("،,؛;:-–—()[]{}|/•*")  # a clause ends
+COMMAS: Final = frozenset("،,-–—")
+INSERTION_MAX_TOKENS: Final = 4
 QUOTES: Final = frozenset("\"'«»“”‘’„‹›`")  # looked across
 
 HEADLINE_MAX_CHARS: Final = 160
@@ -86,7 +88,11 @@ def sentences(tokens: list[str], *, headline: bool = False) -> list[Sentence]:
                 index += 0 if headline else 1
             first, clauses, seen_word = i + 1, [], False
         elif token in PAUSE:
-            clauses.append(i + 1)
+            # A short insertion (، فجر اليوم،) does not end the clause it stands in.
+            if token in COMMAS and clauses and i - clauses[-1] <= INSERTION_MAX_TOKENS:
+                clauses.pop()
+            else:
+                clauses.append(i + 1)
     if seen_word:
         found.append(Sentence(first, len(tokens), index, clauses))
     return found
