@@ -1,0 +1,50 @@
+"""The carriers that the contract suite runs on: one more is one more line here."""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from streams.log import Clock, Log
+from tests.fakes.clock import FakeClock
+from tests.fakes.streams_carriers import Carrier, CarrierMaker, SqliteCarrier
+
+
+@pytest.fixture(params=["sqlite"])
+def new_carrier(request: pytest.FixtureRequest, tmp_path: Path) -> CarrierMaker:
+    """Makes storage for a log of its own at each call."""
+    number = count()
+    makers: dict[str, CarrierMaker] = {
+        "sqlite": lambda: SqliteCarrier(tmp_path / f"log-{next(number)}.db"),
+    }
+    return makers[request.param]
+
+
+@pytest.fixture
+def carrier(new_carrier: CarrierMaker) -> Carrier:
+    return new_carrier()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def open_log(carrier: Carrier, clock: FakeClock) -> Iterator[Callable[..., Log]]:
+    """Opens the carrier's log, as another instance of Rasid would; closed after the test."""
+    logs: list[Log] = []
+
+    def opener(clock: Clock = clock) -> Log:
+        logs.append(carrier.open(clock))
+        return logs[-1]
+
+    yield opener
+    for log in logs:
+        log.close()
+
+
+@pytest.fixture
+def log(open_log: Callable[..., Log]) -> Log:
+    return open_log()
