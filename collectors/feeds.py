@@ -60,7 +60,7 @@ def parse_feed(body: bytes, *, url: str, content_type: str, now: datetime) -> Pa
         return _json_feed(document.text, url, now)
     try:
         parsed = feedparser.parse(
-            io.BytesIO(document.text.encode()),  # never a path or an address
+            io.BytesIO(_MAIL_AUTHOR.sub(r"<\1>\2</\1>", document.text).encode()),  # never a path
             sanitize_html=False,
             resolve_relative_uris=False,
             response_headers={
@@ -162,7 +162,10 @@ def plain_line(text: str) -> str:
     return line if len(line) <= MAX_TITLE else line[: MAX_TITLE - 1].rstrip() + "…"
 
 
-_MAIL: Final = re.compile(r"^\S+@\S+\s*\((.+)\)$")
+# RSS wants `address (name)` here; feedparser tears addresses whose last part is long (.press).
+_MAIL_AUTHOR: Final = re.compile(
+    r"<(author|dc:creator)>\s*[^<\s@]{1,100}@[^<\s@]{1,100}\s*(?:\(([^<()]{0,100})\)\s*)?</\1>"
+)
 
 
 def names(names: Iterator[str]) -> tuple[str, ...]:
@@ -170,8 +173,6 @@ def names(names: Iterator[str]) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for name in names:
         line = plain_line(name)
-        if match := _MAIL.match(line):
-            line = match[1].strip()
         if line and "@" not in line and len(line) <= 200:
             found[line] = None
     return tuple(found)[:10]

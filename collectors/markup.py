@@ -21,7 +21,7 @@ _START: Final = re.compile(
     r"<\?xml|<!doctype|<(?:\w{1,20}:)?(?:rss|feed|rdf|channel)[\s/>]|<(?:html|head|body)[\s>]", re.I
 )
 _SKIPPED: Final = re.compile(r"\s+|<\?.*?\?>|<!--.*?-->", re.DOTALL)
-_DOCTYPE: Final = re.compile(r"<!DOCTYPE\s+([\w:.-]+)([^>\[]{0,500})(\[|>)", re.IGNORECASE)
+_DOCTYPE: Final = re.compile(r"<!DOCTYPE\s+([\w:.-]+)([^<>\[]{0,500})(\[|>)", re.IGNORECASE)
 _ROOT: Final = re.compile(r"<((?:[\w.-]{1,40}:)?([\w.-]{1,40}))[\s/>]")
 _FEED_ROOTS: Final = frozenset({"rss", "feed", "rdf", "channel"})
 _HTML_ROOTS: Final = frozenset({"html", "head", "body", "div", "script"})
@@ -63,6 +63,7 @@ def read_document(body: bytes, *, url: str, content_type: str) -> Document:
     assert root is not None
     if _declares_entities(text):
         raise _entity(url)
+    text = _CHARACTER.sub(_allowed_character, text)
     text, truncated = _closed(text, root[1], name)
     return Document(f'<?xml version="1.0" encoding="utf-8"?>\n{text}', name, truncated)
 
@@ -110,14 +111,19 @@ def _after_doctype(text: str, position: int, url: str) -> int:
     # RSS 0.91 names Netscape's DTD, long gone; it is left out, not fetched.
     if ("system" in external or "public" in external) and "netscape" not in external:
         raise _entity(url)
-    if last == ">":
-        return match.end()
-    end = text.find("]", match.end())
-    subset = text[match.end() : end]
-    close = text.find(">", end)
-    if end < 0 or close < 0 or "%" in subset or "<!entity" in subset.lower():
+    if last == "[":  # declarations of its own: whatever they are, a feed needs none
         raise _entity(url)
-    return close + 1
+    return match.end()
+
+
+_CHARACTER: Final = re.compile(r"&#(?:(\d{1,9})|[xX]([0-9a-fA-F]{1,8}));")
+
+
+def _allowed_character(match: re.Match[str]) -> str:
+    """A reference to what no text may hold (NUL, half a surrogate pair) would end the parsing."""
+    code = int(match[1]) if match[1] else int(match[2], 16)
+    allowed = code in (9, 10, 13) or 32 <= code < 0xD800 or 0xE000 <= code < 0xFFFE
+    return match[0] if allowed or 0x10000 <= code <= 0x10FFFF else ""
 
 
 def _declares_entities(text: str) -> bool:
