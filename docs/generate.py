@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import BaseModel, SecretStr
 from pydantic_core import PydanticUndefined
 
-from rasid.app import make_registry, metrics_of_all_stages
+from rasid.app import App
 from rasid.cli import app
 from rasid.config import Config, parse_duration
 
@@ -40,20 +40,23 @@ def configuration() -> str:
             default = _default(info, inner)
             rows.append(
                 f"| `{key}` | {_kind(info.annotation, inner, many, info)} | {default} "
-                f"| {info.description or ''} |"
+                f"| {(info.description or '').replace('|', chr(92) + '|')} |"
             )
         if rows:
-            doc = "" if model is Config else f"\n{_first_line(model)}\n"
+            doc = "" if model is Config else _first_line(model)
             title = f"`{path}`" if path else "Top level"
-            head = f"### {title}\n{doc}\n| key | value | default | meaning |\n|---|---|---|---|\n"
+            head = (
+                f"### {title}\n\n"
+                + (f"{doc}\n\n" if doc else "")
+                + "| key | value | default | meaning |\n|---|---|---|---|\n"
+            )
             sections.append(head + "\n".join(rows))
     return "\n\n".join(sections)
 
 
 def metrics() -> str:
     """docs/metrics.md's reference: every metric of a running daemon."""
-    registry: CollectorRegistry = make_registry()
-    metrics_of_all_stages(registry)
+    registry = App(Config(serve="none")).registry
     rows = []
     for family in sorted(registry.collect(), key=lambda f: f.name):
         if not family.name.startswith("rasid_"):
@@ -153,8 +156,8 @@ def _duration(seconds: float) -> str:
 
 
 def _first_line(model: type[BaseModel]) -> str:
-    doc = model.__doc__ or ""
-    return "" if doc == BaseModel.__doc__ else doc.strip().splitlines()[0]
+    lines = (model.__doc__ or "").strip().splitlines()
+    return lines[0] if lines else ""
 
 
 REFERENCES = {"configuration.md": configuration, "metrics.md": metrics, "commands.md": commands}

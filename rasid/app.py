@@ -19,10 +19,6 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 import structlog
-from alerts.stage import AlertStage
-from collectors.catalogue import Feed, Source, load_catalogue, select
-from collectors.collector import CollectOptions, Collector
-from processors.processor import Processor
 from prometheus_client import (
     CollectorRegistry,
     Gauge,
@@ -33,7 +29,11 @@ from prometheus_client import (
 
 from alerts.receivers import EmailOptions, Receiver, SlackOptions, TerminalOptions
 from alerts.routing import Match, Route
+from alerts.stage import AlertStage
+from collectors.catalogue import Feed, Source, load_catalogue, select
+from collectors.collector import CollectOptions, Collector
 from processors.flagger import load_flagger
+from processors.processor import Processor
 from rasid import __version__
 from rasid.config import Config, ReceiverPart, RoutePart, serve_address
 from rasid.configfile import load
@@ -53,7 +53,8 @@ _STOP_S = {
     "process": 10.0,
     "alert": 20.0,
 }  # each longer than the stage's own bound
-_HOUSEKEEPING_S = 3600.0
+_LAG_S = 10.0
+_EXPIRE_S = 3600.0
 
 
 class StageThread(Protocol):
@@ -201,7 +202,7 @@ class App:
                 bind(*serve_address(config.serve)), self.registry, self.unready
             )
         self._log: Log = open_log(log_url(config), clock=clock)
-        metrics = StageMetrics(self.registry)
+        metrics = self._stage_metrics = StageMetrics(self.registry)
         self._collector: Collector | None = None
         self._processor: Processor | None = None
         self._alerts: AlertStage | None = None
@@ -317,14 +318,19 @@ class App:
             self.stop()
 
     def _housekeep(self) -> None:
+        """Tell the lag every few seconds; let old records go every hour."""
         stopped = self._stops[next(iter(self._stops))]
-        while not stopped.wait(_HOUSEKEEPING_S):
+        rounds = 0
+        while not stopped.wait(_LAG_S):
+            rounds += 1
             try:
-                expired = self._log.expire(max_ages(self._config), self._clock())
+                self._stage_metrics.set_lag(self._log.topics())
+                if rounds * _LAG_S >= _EXPIRE_S:
+                    rounds = 0
+                    gone = self._log.expire(max_ages(self._config), self._clock())
+                    log.info("expired", records=gone)
             except LogError as error:
-                log.warning("expire_failed", error=str(error))
-            else:
-                log.info("expired", records=expired)
+                log.warning("housekeeping_failed", error=str(error))
 
     def _load_again(self) -> None:
         try:

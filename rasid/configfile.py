@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from collectors.catalogue import load_catalogue, select
 from pydantic import BaseModel, ValidationError
 
+from collectors.catalogue import load_catalogue, select
 from rasid.config import Config, serve_address
 from rasid.yamltree import Loc, Problem, Tree, parse_tree, read_tree
 from streams.errors import ConfigError
@@ -197,9 +197,10 @@ def _check_names(tree: Tree, data: dict[str, Any]) -> None:
         log = data["log"]
         if not (isinstance(log, str) and re.match(r"sqlite:///[^/]", log)):
             tree.problem(("log",), "is no address like sqlite:///var/lib/rasid/rasid.db")
-    if "serve" in data and data["serve"] not in (None, "none"):
+    serve = data.get("serve", "none")
+    if isinstance(serve, str) and serve != "none":
         try:
-            serve_address(str(data["serve"]))
+            serve_address(serve)
         except ValueError as error:
             tree.problem(("serve",), str(error))
     catalogue = load_catalogue()
@@ -209,7 +210,7 @@ def _check_names(tree: Tree, data: dict[str, Any]) -> None:
         try:
             select(catalogue, [str(name)])
         except ConfigError as error:
-            tree.problem(loc, str(error))
+            tree.problem(loc, str(error).removeprefix("catalogue: "))
     _unique(tree, data, "sources", "id")
     receivers = _unique(tree, data, "receivers", "name")
     route = data.get("route")

@@ -187,6 +187,9 @@ def site(room: Newsroom) -> web.Application:
         piece = pieces.get(request.match_info["slug"])
         if piece is None or piece.page == "missing":
             return web.Response(status=404, text=_document(room, "404", "<p>غير موجودة</p>"))
+        if piece.page == "broken":  # no article in it, only the promise of one
+            html = '<!doctype html><html><body><div id="app"></div><script>boot()</script></body>'
+            return web.Response(text=html, content_type="text/html")
         return web.Response(text=page_html(room, piece), content_type="text/html")
 
     app = web.Application()

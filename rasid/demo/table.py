@@ -115,15 +115,17 @@ def print_outcomes(console: Console, found: Outcomes) -> None:
         )  # fmt: skip
     console.print()
     console.print(feeds)
-    articles = Table(title="\nArticles", title_justify="left", box=None, header_style="bold")
-    for name in ("newsroom", "headline", "text", "flagged", "outcome"):
-        articles.add_column(name, overflow="fold")
+    console.print("\n[bold]Articles[/]")
     for a in found.articles:
-        articles.add_row(
-            a.newsroom, a.title, a.text_from, "\n".join(a.flags) or "–",
-            Text(a.outcome, style="green" if a.alerted else "dim"),
-        )  # fmt: skip
-    console.print(articles)
+        mark = Text("● " if a.alerted else "○ ", style="green" if a.alerted else "dim")
+        console.print(mark + Text(a.title, style="bold"))
+        source = f"{a.newsroom}" + (
+            "" if a.text_from == "page" else f", text from the {a.text_from}"
+        )
+        console.print(Text(f"    {source}", style="dim"))
+        if a.flags:
+            console.print(Text(f"    {', '.join(a.flags)}"))
+        console.print(Text(f"    {a.outcome}", style="green" if a.alerted else "dim"))
     flagged = sum(bool(a.flags) for a in found.articles)
     alerted = sum(a.alerted for a in found.articles)
     console.print(

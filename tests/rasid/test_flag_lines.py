@@ -1,0 +1,104 @@
+"""`rasid flag --jsonl`: a line in, a line out, in order; spans point into the raw strings."""
+
+import io
+import json
+from typing import Any
+
+import pytest
+
+from processors.flagger import Flagger, load_flagger
+from rasid.cli.flag import flag_lines, split_headline
+
+TRUCE = "أعلن المبعوث الأممي إلى ليبيا أن طرفي القتال وقّعا اتفاقاً لوقف إطلاق النار في سرت."
+
+
+@pytest.fixture(scope="module")
+def flagger() -> Flagger:
+    return load_flagger()
+
+
+def run(flagger: Flagger, *lines: bytes | dict[str, Any]) -> tuple[bool, list[Any], str]:
+    out, errors = io.StringIO(), io.StringIO()
+    raw = [x if isinstance(x, bytes) else json.dumps(x).encode() + b"\n" for x in lines]
+    good = flag_lines(flagger, raw, out, errors)
+    return good, [json.loads(line) for line in out.getvalue().splitlines()], errors.getvalue()
+
+
+def test_other_keys_come_out_untouched_and_in_order(flagger: Flagger) -> None:
+    good, rows, errors = run(
+        flagger, {"n": 1, "text": TRUCE, "x": {"y": [1.5, None, "é"]}}, {"n": 2, "text": "نص عادي."}
+    )
+    assert (good, errors) == (True, "")
+    assert [r["n"] for r in rows] == [1, 2]
+    assert rows[0]["x"] == {"y": [1.5, None, "é"]}
+    assert rows[1]["flags"] == []
+    (found,) = rows[0]["flags"]
+    assert found["theme"] == "ceasefire"
+    assert found["development"] == "agreed"
+    assert {"score", "rule", "spans", "quote"} <= found.keys()
+    assert found["quote"] in TRUCE
+    for span in found["spans"]:
+        assert span["field"] == "text"
+        assert TRUCE[span["start"] : span["end"]].strip()
+
+
+def test_spans_count_in_the_text_the_line_gave_even_where_its_first_line_is_the_headline(
+    flagger: Flagger,
+) -> None:
+    headline = "اتفاق على وقف إطلاق النار في سرت"
+    text = f"\n{headline}\n{TRUCE}\n"
+    _, rows, _ = run(flagger, {"text": text}, {"title": headline, "text": TRUCE})
+    apart = {
+        (s["field"], (TRUCE if s["field"] == "text" else headline)[s["start"] : s["end"]])
+        for f in rows[1]["flags"]
+        for s in f["spans"]
+    }
+    assert {field for field, _ in apart} == {"title", "text"}
+    together = {text[s["start"] : s["end"]] for f in rows[0]["flags"] for s in f["spans"]}
+    assert together == {word for _, word in apart}
+    assert {s["field"] for f in rows[0]["flags"] for s in f["spans"]} == {"text"}
+
+
+def test_a_bad_line_is_answered_in_its_place_and_the_rest_goes_on(flagger: Flagger) -> None:
+    good, rows, errors = run(
+        flagger,
+        b"{not json}\n",
+        b'{"text": "\xff"}\n',
+        b"[1]\n",
+        {"title": "no text"},
+        {"text": 5},
+        b"\n",
+        b"[" * 100_000 + b"\n",
+        {"n": 8, "text": TRUCE},
+    )
+    assert not good
+    assert [sorted(r) for r in rows[:7]] == [["error"]] * 7
+    assert [row["error"].split(":")[0] for row in rows[:7]] == [f"line {i}" for i in range(1, 8)]
+    assert [line.split(":")[1] for line in errors.splitlines()] == [
+        f" line {i}" for i in range(1, 8)
+    ]
+    assert rows[7]["n"] == 8
+    assert rows[7]["flags"]
+
+
+def test_a_lone_surrogate_comes_out_as_it_came(flagger: Flagger) -> None:
+    good, rows, _ = run(flagger, b'{"text": "a \\ud800 b", "k": "\\udfff"}\n')
+    assert good
+    assert rows == [{"text": "a \ud800 b", "k": "\udfff", "flags": []}]
+
+
+@pytest.mark.parametrize(
+    ("text", "headline", "body"),
+    [
+        ("one line", "", "one line"),
+        ("head\nbody", "head", "body"),
+        ("\r\nhead\r\nbody", "head\r", "body"),
+        ("x" * 160 + "\nbody", "", "x" * 160 + "\nbody"),
+        ("head\n\n", "", "head\n\n"),
+        ("", "", ""),
+    ],
+)
+def test_the_first_line_is_the_headline_when_short_and_not_alone(
+    text: str, headline: str, body: str
+) -> None:
+    assert split_headline(text) == (headline, body)
