@@ -51,25 +51,30 @@ class Robots:
     async def check(self, url: str) -> float:
         """Return the crawl delay asked for in seconds, 0 when none is.
 
-        Raises FetchError: robots when the address may not be fetched; robots_unreachable,
-        retryable, when that could not be found out."""
+        Raises FetchError: robots when the address may not be fetched; when that could not be
+        found out, robots_unreachable, or why the host cannot be reached."""
         origin = origin_of(url)
         known = self._known.get(origin)
         if known is None or not self._settled(known):
             known = await self._ask(origin)
         if known.error is not None and self._monotonic() - known.read_at > _STALE_S:
-            raise FetchError(
-                f"robots.txt of {origin} cannot be read: {known.error}",
-                reason="robots_unreachable",
-                retryable=True,
-                url=url,
-                retry_after_s=max(known.retry_at - self._monotonic(), 1.0),
-            )
+            raise self._refusal(url, origin, known.error, known.retry_at)
         if known.rules is None:
             return 0.0
         if not known.rules.can_fetch(url, AGENT):
             raise FetchError(f"robots.txt does not want {url} fetched", reason="robots", url=url)
         return max(float(known.rules.crawl_delay(AGENT) or 0.0), 0.0)
+
+    def _refusal(self, url: str, origin: str, error: FetchError, retry_at: float) -> FetchError:
+        """A host that cannot be reached at all is told as that: the page would fare no better."""
+        is_host = error.status is None
+        return FetchError(
+            f"robots.txt of {origin} cannot be read: {error}",
+            reason=error.reason if is_host else "robots_unreachable",
+            retryable=error.retryable or not is_host,
+            url=url,
+            retry_after_s=max(retry_at - self._monotonic(), 1.0),
+        )
 
     def _settled(self, known: _Known) -> bool:
         """Whether there is nothing to ask now."""

@@ -1,19 +1,18 @@
 """Pacing: when a site may be asked next.
 
 A site with a delay is asked one thing at a time, and again only after the delay; without
-one, eight things at a time. After a 429 it is left alone. Jobs of a site wait in order of
-urgency, polls first, and the most urgent is taken when the site is free, not before.
-
-    site.add(urgency, job)          a lane opens, and closes when no job is left
-    async with site.turn(): …       a request outside of the lane (a redirect from elsewhere)
+one, eight things at a time. After a 429 it is left alone. A site's jobs wait in its lane,
+which chooses when the site is free, not before: polls first, but never two while pages wait
+(a feed polled every second must not starve them); of the pages those of live news first.
 """
 
 import asyncio
 import heapq
 import itertools
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final
 
 WIDTH: Final = 8  # requests at once to a site without delay
@@ -35,8 +34,10 @@ class Site:
         self._next_at = 0.0  # on the monotonic clock
         self._running = 0
         self._changed = asyncio.Event()
-        self._jobs: list[tuple[tuple[float, ...], int, asyncio.Semaphore, Job]] = []
+        self._polls: deque[_Queued] = deque()
+        self._pages: list[tuple[int, int, _Queued]] = []
         self._order = itertools.count()
+        self._polled_last = False
         self._lane: asyncio.Task[None] | None = None
         self._started: set[asyncio.Task[None]] = set()
 
@@ -47,9 +48,9 @@ class Site:
     @property
     def idle(self) -> bool:
         """Nothing runs, waits, or has to be remembered."""
-        return not (self._jobs or self._running or self._lane or self._started) and (
-            time.monotonic() > self._next_at + self.delay_s
-        )
+        return not (
+            self._polls or self._pages or self._running or self._lane or self._started
+        ) and (time.monotonic() > self._next_at + self.delay_s)
 
     def set_delay(self, delay_s: float) -> None:
         self._delay_s = delay_s
@@ -64,11 +65,16 @@ class Site:
         wait_s = PAUSE_S if wait_s is None else min(wait_s, _LONGEST_PAUSE_S)
         self._next_at = max(self._next_at, time.monotonic() + wait_s)
 
-    def add(self, urgency: tuple[float, ...], job: Job, slots: asyncio.Semaphore) -> None:
-        """Queue a job; the lower `urgency`, the sooner. It runs holding one of `slots`."""
-        heapq.heappush(self._jobs, (urgency, next(self._order), slots, job))
-        if self._lane is None:
-            self._lane = asyncio.create_task(self._drive())
+    def add_poll(self, job: Job, slots: asyncio.Semaphore) -> None:
+        """Queue a poll. It runs holding one of `slots`."""
+        self._polls.append(_Queued(job, slots))
+        self._open_lane()
+
+    def add_page(self, job: Job, slots: asyncio.Semaphore, *, is_live: bool) -> None:
+        """Queue a page. It runs holding one of `slots`."""
+        urgency = 0 if is_live else 1
+        heapq.heappush(self._pages, (urgency, next(self._order), _Queued(job, slots)))
+        self._open_lane()
 
     async def opening(self) -> None:
         """Return when the site may be asked; call `begin` before anything is awaited."""
@@ -97,18 +103,10 @@ class Site:
         self._next_at = max(self._next_at, time.monotonic() + self.delay_s)
         self._changed.set()
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        await self.opening()
-        self.begin()
-        try:
-            yield
-        finally:
-            self.end()
-
     async def close(self) -> None:
         """Start nothing more; jobs that have not begun are forgotten (their rows are not)."""
-        self._jobs.clear()
+        self._polls.clear()
+        self._pages.clear()
         if self._lane is not None:
             self._lane.cancel()
             await asyncio.wait([self._lane])
@@ -122,26 +120,44 @@ class Site:
         """Jobs under way."""
         return self._started
 
+    def _open_lane(self) -> None:
+        if self._lane is None:
+            self._lane = asyncio.create_task(self._drive())
+
     async def _drive(self) -> None:
-        """The lane: take the most urgent job whenever the site is free."""
+        """The lane: begin the next job whenever the site is free."""
         try:
-            while self._jobs:
+            while (queued := self._next()) is not None:
                 await self.opening()
-                slots = self._jobs[0][2]
-                await slots.acquire()
-                if not self._open or self._jobs[0][2] is not slots:
-                    slots.release()  # overtaken meanwhile: by a redirect, or a poll
+                await queued.slots.acquire()
+                if not self._open or self._next() is not queued:
+                    queued.slots.release()  # overtaken meanwhile: by a redirect, or a poll
                     continue
-                _, _, slots, job = heapq.heappop(self._jobs)
+                self._polled_last = bool(self._polls) and self._polls[0] is queued
+                if self._polled_last:
+                    self._polls.popleft()
+                else:
+                    heapq.heappop(self._pages)
                 self.begin()
-                task = asyncio.create_task(self._run(job, slots))
+                task = asyncio.create_task(self._run(queued))
                 self._started.add(task)
                 task.add_done_callback(self._started.discard)
         finally:
             self._lane = None
 
-    async def _run(self, job: Job, slots: asyncio.Semaphore) -> None:
+    def _next(self) -> "_Queued | None":
+        if self._polls and not (self._polled_last and self._pages):
+            return self._polls[0]
+        return self._pages[0][2] if self._pages else None
+
+    async def _run(self, queued: "_Queued") -> None:
         try:
-            await job()
+            await queued.job()
         finally:
-            slots.release()
+            queued.slots.release()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Queued:
+    job: Job
+    slots: asyncio.Semaphore

@@ -42,9 +42,6 @@ _SPREAD_S: Final = 0.02  # between two polls after a start, so that they are no 
 _MOST_SPREAD_S: Final = 20.0
 _WAITING_AT_ONCE: Final = 50_000  # entries held in memory
 
-# Urgency of a site's jobs.
-_POLL, _LIVE, _BACKLOG = (0.0,), (1.0,), (2.0,)
-
 
 class Work:
     """One ownership of the seat. Made, loaded, run once, thrown away."""
@@ -142,12 +139,12 @@ class Work:
         now = self._clock()
         for url in self._polls_due.take(now):
             site = self._visits.site(url)
-            site.add(_POLL, partial(self._job, self._poll, url, site), self._poll_slots)
+            site.add_poll(partial(self._job, self._poll, url, site), self._poll_slots)
         for key in self._pages_due.take(now):
             item = self._waiting[key]
             site = self._visits.site(item.url)
-            urgency = _BACKLOG if item.first_poll else _LIVE
-            site.add(urgency, partial(self._job, self._page, key, site), self._page_slots)
+            job = partial(self._job, self._page, key, site)
+            site.add_page(job, self._page_slots, is_live=not item.first_poll)
         self._metrics.entries_waiting.set(len(self._waiting))
         if self._more_waiting and len(self._waiting) < _WAITING_AT_ONCE // 2:
             await self._load_waiting()

@@ -72,7 +72,6 @@ def test_binary_nonsense_allows_everything() -> None:
     [
         answered(500),
         answered(503),
-        FetchError("slow", reason="timeout", retryable=True),
         FetchError("busy", reason="rate_limited", status=429, retry_after_s=120.0),
     ],
 )
@@ -86,6 +85,13 @@ def test_a_server_that_fails_forbids_for_now(error: FetchError) -> None:
     world.text = b"User-agent: *\nDisallow: /b"
     assert world.check("https://example.com/a") == 0.0
     assert world.refusal("https://example.com/b").reason == "robots"
+
+
+@pytest.mark.parametrize(("reason", "retryable"), [("dns", True), ("address", False)])
+def test_a_host_that_cannot_be_reached_is_told_as_that(reason: str, retryable: bool) -> None:
+    error = FetchError("no way", reason=reason, retryable=retryable)
+    refusal = World(error).refusal("https://example.com/a")
+    assert (refusal.reason, refusal.retryable) == (reason, retryable)
 
 
 def test_it_is_read_again_after_a_day_and_the_old_one_serves_while_it_cannot_be() -> None:
