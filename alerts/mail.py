@@ -5,10 +5,11 @@ import smtplib
 import ssl
 from datetime import UTC
 from email.errors import MessageError
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime, parseaddr
+from email.header import Header
+from email.message import Message as Mail
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
+from email.utils import format_datetime, formataddr, parseaddr
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
@@ -53,7 +54,7 @@ class EmailChannel:
             return Receipt(reference=message_id(delivery.alert, self._options.sender))
         try:
             mail = compose(delivery.alert, self._name, self._options)
-        except (MessageError, ValueError, IndexError) as error:
+        except (MessageError, ValueError) as error:
             raise SendError(
                 f"the addresses of receiver {self._name} make no mail: {type(error).__name__}",
                 reason="refused",
@@ -81,7 +82,7 @@ class EmailChannel:
 
     def _receipt(
         self,
-        mail: EmailMessage,
+        mail: Mail,
         recipients: list[str],
         refused: dict[str, tuple[int, bytes]],
     ) -> Receipt:
@@ -138,6 +139,10 @@ class EmailChannel:
         match error:
             case SendError():
                 return error
+            case smtplib.SMTPServerDisconnected(__context__=TimeoutError()) | TimeoutError():
+                return SendError(
+                    f"{server} did not answer in {TIMEOUT_S:g} s", reason="timeout", retryable=True
+                )
             case smtplib.SMTPAuthenticationError(smtp_code=code, smtp_error=answer):
                 said = self._said(code, answer)
                 if 400 <= code < 500:
@@ -179,10 +184,6 @@ class EmailChannel:
                     reason="tls",
                     retryable=True,
                 )
-            case TimeoutError():
-                return SendError(
-                    f"{server} did not answer in {TIMEOUT_S:g} s", reason="timeout", retryable=True
-                )
             case smtplib.SMTPException():
                 return SendError(
                     f"{server} broke off: {type(error).__name__}",
@@ -198,28 +199,26 @@ class EmailChannel:
         return SendError(f"the mail cannot be written: {type(error).__name__}", reason="refused")
 
 
-def compose(alert: Alert, receiver: str, options: EmailOptions) -> EmailMessage:
-    """The whole mail. Its headers hold no line break: `clean` takes them, and the policy
-    refuses what is left."""
+def compose(alert: Alert, receiver: str, options: EmailOptions) -> MIMEMultipart:
+    """The whole mail. Nothing from outside reaches a header but the subject, cleaned of line
+    breaks and encoded whole: EmailMessage, which encodes word by word, loses spaces between
+    Latin and Arabic."""
     shown = message(alert)
     domain = _domain(options.sender)
-    mail = EmailMessage(policy=SMTP)
-    mail["Subject"] = subject(shown)
+    slug = re.sub(r"[^a-z0-9-]+", "-", receiver.lower()).strip("-")[:40] or "alerts"
+    mail = MIMEMultipart("alternative")
+    header = Header(subject(shown), maxlinelen=75, header_name="Subject")
+    mail["Subject"] = header  # type: ignore[assignment]  # taken, though typeshed says str
     mail["From"] = _address(options.sender)
-    mail["To"] = [_address(to) for to in options.to]
+    mail["To"] = ", ".join(_address(to) for to in options.to)
     mail["Date"] = format_datetime(alert.created.astimezone(UTC))
     mail["Message-ID"] = message_id(alert, options.sender)
-    slug = re.sub(r"[^a-z0-9-]+", "-", receiver.lower()).strip("-")[:40] or "alerts"
     mail["List-Id"] = f"Rasid <{slug}.rasid.{domain}>"
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"  # Exchange's own
-    for name, subtype in (("mail.txt", "plain"), ("mail.html", "html")):
-        text = _templates.get_template(name).render(m=shown)
-        # base64: lines stay short whatever the text, and no server has to be 8-bit clean
-        if subtype == "plain":
-            mail.set_content(text, subtype=subtype, charset="utf-8", cte="base64")
-        else:
-            mail.add_alternative(text, subtype=subtype, charset="utf-8", cte="base64")
+    # utf-8 parts go as base64: lines stay short, and no server has to be 8-bit clean
+    mail.attach(MIMEText(mail_text(shown), "plain", "utf-8"))
+    mail.attach(MIMEText(mail_html(shown), "html", "utf-8"))
     return mail
 
 
@@ -250,9 +249,11 @@ def _domain(sender: str) -> str:
     return domain if re.fullmatch(r"[A-Za-z0-9.-]+", domain) else "rasid.invalid"
 
 
-def _address(written: str) -> Address:
+def _address(written: str) -> str:
     name, address = parseaddr(written)
-    return Address(display_name=clean(name, 80), addr_spec=address or written)
+    if not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", address):
+        raise ValueError("no address")
+    return formataddr((clean(name, 80), address))
 
 
 def _is_loopback(host: str) -> bool:

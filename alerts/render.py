@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from babel.numbers import format_decimal
-
 from alerts.labels import (
     country_label,
     development_label,
@@ -133,7 +131,8 @@ def _quantity(quantity: Quantity) -> str:
     if quantity.text:
         return clean(quantity.text, NAME)
     arabic, english = unit_label(quantity.unit)
-    number = format_decimal(quantity.value, locale="en")
+    value = quantity.value
+    number = f"{value:,.3f}".rstrip("0").rstrip(".") if abs(value) < 1e15 else f"{value:g}"
     return f"{number} {arabic}" + (f" / {english}" if english != arabic else "")
 
 

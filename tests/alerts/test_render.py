@@ -1,0 +1,289 @@
+"""One message for all channels, whatever the article says; each channel's own writing of it."""
+
+import io
+import json
+import re
+from datetime import timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from lxml import html as lxml_html
+
+from alerts.mail import compose, mail_html, mail_text, subject
+from alerts.receivers import EmailOptions
+from alerts.render import HEADLINE, ITEMS, message
+from alerts.slack import escape, payload
+from alerts.terminal import terminal_text
+from streams.records import Alert, Flag, Quantity
+from tests.fakes.alerts_bench import NOW, make_alert, make_flag
+from tests.fakes.hostile import BIDI_CONTROLS, hostile
+from tests.fakes.slack_server import payload_problem
+
+EMAIL = EmailOptions("Rasid <rasid@desk.example>", ("a@desk.example",), "127.0.0.1", 25)
+
+
+def hostile_alerts() -> st.SearchStrategy[Alert]:
+    text = hostile()
+    few = st.lists(text, max_size=7).map(tuple)
+    quantities = st.builds(
+        Quantity, value=st.floats(), unit=text, of=st.none() | text, text=st.just("") | text
+    )
+    flags = st.builds(
+        Flag,
+        theme=st.just("oil_field") | text,
+        development=st.just("attacked") | text,
+        score=st.floats(),
+        rule=text,
+        status=st.sampled_from(["asserted", "denied", "expected"]),
+        spans=st.just(()),
+        quote=text,
+        speaker=st.none() | text,
+        countries=st.lists(st.sampled_from(["LY", "SY", "XX"]) | text, max_size=7).map(tuple),
+        places=few,
+        quantities=st.lists(quantities, max_size=3).map(tuple),
+    )
+    return st.builds(
+        lambda changes: make_alert(**changes),
+        st.fixed_dictionaries(
+            {
+                "title": text,
+                "url": text | text.map(lambda t: "https://news.example/" + t),
+                "source_name": text,
+                "flags": st.lists(flags, min_size=1, max_size=9).map(tuple),
+            }
+        ),
+    )
+
+
+hostile_cases = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
+# --- the message --------------------------------------------------------------------------
+
+
+def test_a_message_says_what_where_who_and_when() -> None:
+    shown = message(
+        make_alert(
+            flags=(
+                make_flag(
+                    places=("حقل الواحة",),
+                    speaker="مصدر عسكري",
+                    quantities=(
+                        Quantity(value=70_000, unit="barrels_per_day"),
+                        Quantity(value=2, unit="tanks", text="خزانين"),
+                    ),
+                ),
+            )
+        )
+    )
+    assert shown.summary_ar == "منشآت النفط: هجوم — ليبيا"
+    assert shown.summary_en == "Oil installation: attacked — Libya"
+    assert shown.headline == "قصف حقل الواحة النفطي a1"
+    assert (shown.published, shown.seen) == ("2026-03-01 11:55 UTC", "2026-03-01 12:00 UTC")
+    assert (shown.source, shown.score) == ("صحيفة التجربة", 90)
+    assert shown.href == "https://news.example/a1"
+    (item,) = shown.items
+    assert item.quote.startswith("أعلن مصدر عسكري")
+    assert item.speaker == "مصدر عسكري"
+    assert item.places == "\u2068حقل الواحة\u2069"
+    assert item.quantities == "\u206870,000 برميل يوميا / barrels a day\u2069 · \u2068خزانين\u2069"
+
+
+def test_several_developments_make_one_summary() -> None:
+    flags = (
+        make_flag(score=0.7),
+        make_flag(development="halted", score=0.9),
+        make_flag(theme="foreign_force", development="strike", countries=("SY",), score=0.8),
+        make_flag(theme="ceasefire", development="called_for", status="called_for", score=0.6),
+        make_flag(theme="foreign_force", development="deployed", status="denied", score=0.5),
+    )
+    shown = message(make_alert(flags=flags))
+    assert shown.summary_en == (
+        "Oil installation: halted + Oil installation: attacked + Ceasefire: called for + "
+        "Foreign force: deployed (denied) — Libya; Foreign force: strike — Syria"
+    )
+    assert shown.score == 90
+
+
+def test_what_does_not_fit_is_counted() -> None:
+    shown = message(make_alert(flags=tuple(make_flag(rule=str(n)) for n in range(ITEMS + 3))))
+    assert (len(shown.items), shown.more) == (ITEMS, 3)
+
+
+def test_a_headline_of_ten_thousand_characters_is_shown_cut() -> None:
+    shown = message(make_alert(title="قصف " * 2500))
+    assert len(shown.headline) <= HEADLINE
+    assert shown.headline.endswith("…")
+
+
+def test_an_undated_article_and_an_unknown_country_are_shown() -> None:
+    alert = make_alert(published=None, flags=(make_flag(countries=("ZZ", "x" * 50)),))
+    shown = message(alert)
+    assert shown.published == ""
+    assert "undated" in mail_text(shown)
+    assert "undated" in json.dumps(payload(shown), ensure_ascii=False)
+
+
+# --- Slack --------------------------------------------------------------------------------
+
+
+def slack_texts(body: dict[str, Any]) -> list[dict[str, Any]]:
+    found = []
+    for block in body["blocks"]:
+        found += [block["text"]] if "text" in block else block["elements"]
+    return found
+
+
+def test_slack_gets_blocks_and_a_text_to_fall_back_on() -> None:
+    body = payload(message(make_alert()))
+    assert [block["type"] for block in body["blocks"]] == [
+        "header", "section", "section", "section", "context",
+    ]  # fmt: skip
+    header, what, quote, link, foot = slack_texts(body)
+    assert header == {
+        "type": "plain_text",
+        "text": "\u2068قصف حقل الواحة النفطي a1\u2069",
+        "emoji": False,
+    }
+    assert what["text"] == (
+        "*\u2068منشآت النفط: هجوم — ليبيا\u2069*\n*\u2068Oil installation: attacked — Libya\u2069*"
+    )
+    assert quote["text"].startswith("\u2068«أعلن")
+    assert link["text"] == "<https://news.example/a1|اقرأ الخبر · Read the article>"
+    assert "صحيفة التجربة" in foot["text"]
+    assert "قصف حقل الواحة" in body["text"]
+    assert body["unfurl_links"] is False
+
+
+def test_slack_cannot_be_pinged_or_linked_from_a_headline() -> None:
+    title = "<!channel> <@U1> <http://evil.example|bank> & @here"
+    body = payload(message(make_alert(title=title, flags=(make_flag(quote=title),))))
+    written = json.dumps(body, ensure_ascii=False)
+    for attack in ("<!channel>", "<@U1>", "<http://evil"):
+        assert attack not in written
+    assert "&lt;!channel&gt;" in written
+    assert "evil.example" not in "".join(
+        text["text"] for text in slack_texts(body) if text["type"] == "mrkdwn"
+    )
+
+
+def test_an_address_that_is_no_link_is_shown_as_text() -> None:
+    body = payload(message(make_alert(url="javascript:alert(1)")))
+    assert not [t for t in slack_texts(body) if "Read the article" in t["text"]]
+    assert [t for t in slack_texts(body) if "javascript:alert(1)" in t["text"]]
+
+
+@hostile_cases
+@given(hostile_alerts())
+def test_slack_takes_whatever_comes_and_nothing_in_it_acts(alert: Alert) -> None:
+    body = payload(message(alert))
+    assert payload_problem(body) is None
+    json.dumps(body).encode()
+    for text in [body["text"], *(t["text"] for t in slack_texts(body))]:
+        bare = re.sub(r"^<(https?://[^<>|\s]+)\|اقرأ الخبر · Read the article>$", "", text)
+        assert "<" not in bare
+        assert ">" not in bare
+        assert re.search(r"&(?!(amp|lt|gt);)", bare) is None
+        assert not (BIDI_CONTROLS - {"\u2068", "\u2069"}) & set(text)
+
+
+def test_escaping_never_tears_an_entity() -> None:
+    body = payload(message(make_alert(title="&" * 500)))
+    header = body["blocks"][0]["text"]["text"]
+    assert len(header) <= 150
+    assert header.replace("&amp;", "") == "\u2068…\u2069"
+    assert escape("<&>") == "&lt;&amp;&gt;"
+
+
+# --- mail ---------------------------------------------------------------------------------
+
+
+def parsed(alert: Alert) -> EmailMessage:
+    mail = message_from_bytes(
+        compose(alert, "desk", EMAIL).as_bytes(), policy=policy.SMTP + policy.strict
+    )
+    assert isinstance(mail, EmailMessage)
+    assert not mail.defects
+    return mail
+
+
+def test_a_mail_has_both_forms_and_its_headers() -> None:
+    mail = parsed(make_alert())
+    assert mail["Subject"] == "قصف حقل الواحة النفطي a1 — منشآت النفط: هجوم — ليبيا"
+    assert mail["Message-ID"] == f"<{make_alert().id}.alert@desk.example>"
+    assert mail["Date"].datetime == NOW
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["List-Id"] == "Rasid <desk.rasid.desk.example>"
+    assert mail["From"] == "Rasid <rasid@desk.example>"
+    assert mail.get_content_type() == "multipart/alternative"
+    assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
+    text = mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    for piece in ("منشآت النفط: هجوم", "قصف حقل الواحة", "«أعلن مصدر", "https://news.example/a1"):
+        assert piece in text
+
+
+def test_the_html_runs_from_right_to_left() -> None:
+    tree = lxml_html.document_fromstring(mail_html(message(make_alert())))
+    assert (tree.get("dir"), tree.get("lang")) == ("rtl", "ar")
+    assert {a.get("href") for a in tree.iter("a")} == {"https://news.example/a1"}
+    assert not tree.xpath("//script|//img|//link|//iframe|//form")
+
+
+def test_an_english_headline_keeps_its_direction() -> None:
+    tree = lxml_html.document_fromstring(mail_html(message(make_alert(title="Oil field hit"))))
+    (cell,) = tree.xpath("//td[contains(., 'Oil field hit') and not(.//td)]")
+    assert cell.get("dir") == "ltr"
+
+
+def test_the_subject_is_one_line_even_if_the_headline_is_not() -> None:
+    mail = parsed(make_alert(title="خبر\r\nBcc: all@example.org\r\n\r\nbody"))
+    assert mail["Bcc"] is None
+    assert "Bcc: all@example.org" in mail["Subject"]
+
+
+@hostile_cases
+@given(hostile_alerts())
+def test_a_mail_is_well_formed_whatever_comes(alert: Alert) -> None:
+    shown = message(alert)
+    mail = parsed(alert)
+    assert set(mail.keys()) == {
+        "Subject", "From", "To", "Date", "Message-ID", "List-Id", "Auto-Submitted",
+        "X-Auto-Response-Suppress", "MIME-Version", "Content-Type",
+    }  # fmt: skip
+    assert str(mail["Subject"]) == subject(shown)
+    text = mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert text.splitlines() == mail_text(shown).splitlines()
+    tree = lxml_html.document_fromstring(mail_html(shown).encode())
+    calm = lxml_html.document_fromstring(
+        mail_html(message(make_alert(flags=(make_flag(quote="س"),)))).encode()
+    )
+    assert {e.tag for e in tree.iter() if isinstance(e.tag, str)} <= {
+        e.tag for e in calm.iter() if isinstance(e.tag, str)
+    }
+    assert not [n for e in tree.iter() for n in e.attrib if n.lower().startswith("on")]
+    assert {a.get("href") for a in tree.iter("a")} <= {shown.href}
+    assert shown.headline in " ".join(tree.itertext())
+
+
+# --- terminal -----------------------------------------------------------------------------
+
+
+@hostile_cases
+@given(hostile_alerts())
+def test_the_terminal_gets_no_control_character(alert: Alert) -> None:
+    text = terminal_text(message(alert)).plain
+    assert not [c for c in text if (ord(c) < 32 and c != "\n") or 0x7F <= ord(c) < 0xA0]
+    assert not (BIDI_CONTROLS - {"\u2068", "\u2069"}) & set(text)
+
+
+@pytest.mark.parametrize("published", [NOW, None, NOW - timedelta(days=400)])
+def test_the_terminal_shows_the_headline_whole(published: Any) -> None:
+    text = terminal_text(message(make_alert(published=published))).plain
+    assert "\u2068قصف حقل الواحة النفطي a1\u2069" in text
+    assert io.StringIO(text).read().count("\n") >= 4
