@@ -78,7 +78,7 @@ def _text(tree: HtmlElement, url: str, meta: PageMeta) -> str:
         text = meta.article_body[:MAX_TEXT]  # the page draws itself by script
     text = without_furniture("\n".join(line.strip() for line in text.splitlines()))
     first, _, rest = text.partition("\n")
-    return rest if rest and meta.title and fold(first) == fold(meta.title) else text
+    return rest if rest and fold(first) == fold(meta.title) else text
 
 
 # --- bytes ---------------------------------------------------------------------------------
