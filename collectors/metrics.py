@@ -1,6 +1,7 @@
 """What collecting tells Prometheus, beside what every stage does."""
 
 from collections import Counter as Tally
+from contextlib import AbstractContextManager, nullcontext
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
@@ -76,14 +77,17 @@ class CollectMetrics:
         if self._stage is not None and decision.new + decision.changed:
             self._stage.records_in.labels(STAGE).inc(decision.new + decision.changed)
 
-    def count_page(self, settled: Settlement, failure: str | None, seconds: float) -> None:
+    def page_seconds(self) -> AbstractContextManager[object]:
+        """Times a look at a page: pace, fetching, extraction."""
+        return nullcontext() if self._stage is None else self._stage.seconds.labels(STAGE).time()
+
+    def count_page(self, settled: Settlement, failure: str | None) -> None:
         """After its commit; `failure` is why there is no page, if there is none."""
         self.pages.labels(settled.outcome).inc()
         if failure is not None:
             self.page_failures.labels(failure).inc()
         if self._stage is None:
             return
-        self._stage.seconds.labels(STAGE).observe(seconds)
         if settled.article is not None:
             self._stage.records_out.labels(STAGE).inc()
         if failure is not None:

@@ -1,6 +1,6 @@
-"""One page: fetch it, extract it in the pool, settle, write article and row together."""
+"""One page: look at it (fetch, extract in the pool), then write (settle, and put the article
+and the row into one transaction)."""
 
-import asyncio
 from functools import partial
 
 import structlog
@@ -42,13 +42,8 @@ class Pager:
         self._tries = Tries(options.page_tries, options.page_retry_s)
         self._extract_timeout_s = options.extract_timeout_s
 
-    async def settle(self, item: Waiting, source: Source, site: Site) -> Settlement:
-        """Fetch and settle, with the site's turn taken. Whatever the page does is an outcome,
-        durable on return.
-
-        Raises LogError only."""
-        begun = asyncio.get_running_loop().time()
-        came = await self._look_at(item, site)
+    async def write(self, item: Waiting, source: Source, came: Found | Lost) -> Settlement:
+        """Settle what a page means and write it; durable on return. Raises LogError only."""
         now = self._clock()
 
         def decide(view: View) -> Settlement:
@@ -67,11 +62,16 @@ class Pager:
 
         settled = await self._ledger.decide(decide)
         failure = came.reason if isinstance(came, Lost) else None
-        self._metrics.count_page(settled, failure, asyncio.get_running_loop().time() - begun)
+        self._metrics.count_page(settled, failure)
         if failure is not None:
             log.info("page_failed", url=item.url, source=source.id, reason=failure,
                      outcome=settled.outcome)  # fmt: skip
         return settled
+
+    async def look_at(self, item: Waiting, site: Site) -> Found | Lost:
+        """Fetch and extract the page, with the site's turn taken. Raises LogError only."""
+        with self._metrics.page_seconds():
+            return await self._look_at(item, site)
 
     async def _look_at(self, item: Waiting, site: Site) -> Found | Lost:
         retry_after_s = None

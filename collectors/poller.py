@@ -1,4 +1,5 @@
-"""One poll: fetch the feed, read it in the pool, decide, write state and entries together."""
+"""One poll: ask (fetch the feed, read it in the pool), then write (decide, and put the state
+and the entries into one transaction)."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -67,22 +68,19 @@ class Poller:
         self._clock = clock
         self._metrics = metrics
 
-    async def poll(self, polled: Polled, site: Site) -> PollDecision:
-        """Poll, with the site's turn taken. Whatever the feed does is a decision, durable on
-        return; `polled` is brought up to it.
-
-        Raises LogError only."""
-        came = await self._ask(polled, site)
+    async def write(self, polled: Polled, came: Came) -> PollDecision:
+        """Decide what a poll means and write it; durable on return, and `polled` is brought
+        up to it. Raises LogError only."""
         now = self._clock()
         bounds = Bounds(
             self._options.min_interval_s, self._options.max_interval_s, polled.feed.interval_s
         )
+        relook_s = self._options.site_delay_s * _RELOOK_DELAYS
 
         def decide(view: View) -> PollDecision:
             decision = decide_poll(
-                polled.state, came, bounds, now=now, look=partial(known_at, view),
-                relook_s=self._options.site_delay_s * _RELOOK_DELAYS,
-            )  # fmt: skip
+                polled.state, came, bounds, now=now, look=partial(known_at, view), relook_s=relook_s
+            )
             put_feed(view, decision.state, decision.due)
             for write in decision.writes:
                 put_entry(view, write)
@@ -102,7 +100,8 @@ class Poller:
                      new=decision.new, changed=decision.changed)  # fmt: skip
         return decision
 
-    async def _ask(self, polled: Polled, site: Site) -> Came:
+    async def ask(self, polled: Polled, site: Site) -> Came:
+        """Fetch and read the feed, with the site's turn taken. Raises nothing."""
         state, url = polled.state, polled.feed.url
         conditional = may_ask_conditionally(state)
         try:

@@ -20,8 +20,9 @@ LONGEST_CRAWL_DELAY_S: Final = 30.0
 PAUSE_S: Final = 30.0  # after a 429 that does not say how long
 _LONGEST_PAUSE_S = 600.0  # longer, and articles would wait for it
 
-# A job is called with the site's turn taken, and gives it back by `site.end()`.
-Job = Callable[[], Awaitable[None]]
+# A job is called with the site's turn taken, and gives it back by `site.end()`. It holds a
+# slot, which it may give back before it ends by calling what it is called with.
+Job = Callable[[Callable[[], None]], Awaitable[None]]
 
 
 class Site:
@@ -78,20 +79,20 @@ class Site:
 
     async def opening(self) -> None:
         """Return when the site may be asked; call `begin` before anything is awaited."""
-        while True:
-            if self._open:
-                return
-            wait_s = self._next_at - time.monotonic()
-            self._changed.clear()
-            if wait_s > 0:
-                await asyncio.sleep(min(wait_s, 1.0))
-            else:
+        while not self._open:
+            if self._is_full:
+                self._changed.clear()
                 await self._changed.wait()
+            else:
+                await asyncio.sleep(min(max(self._next_at - time.monotonic(), 0.0), 1.0))
+
+    @property
+    def _is_full(self) -> bool:
+        return self._running >= (1 if self.delay_s > 0 else WIDTH)
 
     @property
     def _open(self) -> bool:
-        width = 1 if self.delay_s > 0 else WIDTH
-        return self._running < width and self._next_at <= time.monotonic()
+        return not self._is_full and self._next_at <= time.monotonic()
 
     def begin(self) -> None:
         self._running += 1
@@ -151,10 +152,16 @@ class Site:
         return self._pages[0][2] if self._pages else None
 
     async def _run(self, queued: "_Queued") -> None:
+        held = [queued.slots]
+
+        def release() -> None:
+            if held:
+                held.pop().release()
+
         try:
-            await queued.job()
+            await queued.job(release)
         finally:
-            queued.slots.release()
+            release()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

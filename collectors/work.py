@@ -41,6 +41,11 @@ _TICK_S: Final = 0.25
 _SPREAD_S: Final = 0.02  # between two polls after a start, so that they are no burst
 _MOST_SPREAD_S: Final = 20.0
 _WAITING_AT_ONCE: Final = 50_000  # entries held in memory
+# What has come and is not committed yet. While the log is away this fills, and nothing more
+# is fetched than can be written.
+_OUTCOMES_AT_ONCE: Final = 500
+
+Release = Callable[[], None]
 
 
 class Work:
@@ -76,6 +81,7 @@ class Work:
         self._more_waiting = False
         self._poll_slots = asyncio.Semaphore(options.polls_at_once)
         self._page_slots = asyncio.Semaphore(options.pages_at_once)
+        self._outcomes = asyncio.Semaphore(_OUTCOMES_AT_ONCE)
         self._wake = asyncio.Event()
         self._failure: BaseException | None = None
 
@@ -174,27 +180,38 @@ class Work:
             elif self._waiting.pop(write.key, None) is not None:
                 self._pages_due.drop(write.key)
 
-    async def _poll(self, url: str, site: Site) -> None:
-        decision = await self._poller.poll(self._feeds[url], site)
+    async def _poll(self, url: str, site: Site, release: Release) -> None:
+        polled = self._feeds[url]
+        came = await self._poller.ask(polled, site)
+        async with self._outcomes:
+            release()
+            decision = await self._poller.write(polled, came)
         self._polls_due.put(url, decision.due)
         self._take_up(decision.writes)
 
-    async def _page(self, key: str, site: Site) -> None:
+    async def _page(self, key: str, site: Site, release: Release) -> None:
         item = self._waiting.get(key)
         if item is None:  # another link has brought its article meanwhile
             site.end()
             return
         source, _ = self._configured[item.feed]
-        settled = await self._pager.settle(item, source, site)
+        came = await self._pager.look_at(item, site)
+        async with self._outcomes:
+            release()
+            settled = await self._pager.write(item, source, came)
         self._waiting.pop(key, None)
         self._take_up(settled.writes)
 
     async def _job(
-        self, job: Callable[[str, Site], Awaitable[None]], name: str, site: Site
+        self,
+        job: Callable[[str, Site, Release], Awaitable[None]],
+        name: str,
+        site: Site,
+        release: Release,
     ) -> None:
         """Run a job; what it cannot handle ends the work."""
         try:
-            await job(name, site)
+            await job(name, site, release)
         except LogUnavailable:
             return  # stopping: the row is due as it was
         except Exception as error:

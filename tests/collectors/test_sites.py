@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
-from collectors.sites import Site
+from collectors.sites import Job, Site
 
 
 class Jobs:
@@ -20,8 +20,8 @@ class Jobs:
         self.gate.set()
         self.slots = asyncio.Semaphore(100)
 
-    def job(self, name: str) -> Callable[[], Awaitable[None]]:
-        async def run() -> None:
+    def job(self, name: str) -> Job:
+        async def run(release: Callable[[], None]) -> None:
             self.began.append(name)
             self.times.append(time.monotonic())
             self.running += 1
