@@ -133,6 +133,10 @@ def make_folder(path: Path) -> None:
 
 
 def _connect(path: Path, mode: str, busy_timeout_s: float) -> sqlite3.Connection:
+    if path.is_dir():
+        raise LogUnavailable(
+            f"{path}: a folder, not a file; add the file's name to `log:`", reason="io"
+        )
     return sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
         uri=True,
