@@ -112,10 +112,10 @@ class Outbox:
         `known`. `settle` it."""
         found: list[tuple[str, str]] = []
         for receiver, lane in self._lanes.items():
-            for alert, waiting in islice(lane.waiting.items(), limit - len(found)):
+            for alert, waiting in lane.waiting.items():
                 expired = (now - waiting.queued).total_seconds() > max_age_s
-                if receiver in known and not expired:
-                    break
+                if len(found) >= limit or (receiver in known and not expired):
+                    break  # what is behind was queued later
                 if alert != lane.in_flight:
                     found.append((receiver, alert))
         return found

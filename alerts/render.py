@@ -77,8 +77,8 @@ def message(alert: Alert) -> Message:
     return Message(
         id=clean(alert.id[:8], 8),
         headline=clean(alert.title, HEADLINE) or "—",
-        summary_ar=_summary([(item.what_ar, item.where_ar) for item in items]),
-        summary_en=_summary([(item.what_en, item.where_en) for item in items]),
+        summary_ar=_summary([(item.what_ar, item.where_ar) for item in items], "، "),
+        summary_en=_summary([(item.what_en, item.where_en) for item in items], ", "),
         items=items,
         more=len(flags) - len(items),
         source=clean(alert.source_name, NAME) or clean(alert.source, NAME),
@@ -110,20 +110,21 @@ def _item(flag: Flag) -> Item:
     )
 
 
-def _summary(parts: Sequence[tuple[str, str]]) -> str:
-    """Each development once, with where it happens; a place told once for all it holds for."""
-    by_place: dict[str, list[str]] = {}
+def _summary(parts: Sequence[tuple[str, str]], comma: str) -> str:
+    """Each development once: a place told once for all that happens there, and there a theme
+    once for all its developments."""
+    places: dict[str, dict[str, list[str]]] = {}
     for what, where in parts:
-        whats = by_place.setdefault(where, [])
-        if what not in whats:
-            whats.append(what)
-    return clean(
-        "; ".join(
-            " + ".join(whats) + (f" — {where}" if where else "")
-            for where, whats in by_place.items()
-        ),
-        HEADLINE,
-    )
+        theme, _, development = what.partition(": ")
+        developments = places.setdefault(where, {}).setdefault(theme, [])
+        if development not in developments:
+            developments.append(development)
+    told = [
+        " + ".join(f"{theme}: {comma.join(each)}" for theme, each in themes.items())
+        + (f" — {where}" if where else "")
+        for where, themes in places.items()
+    ]
+    return clean("; ".join(told), HEADLINE)
 
 
 def _quantity(quantity: Quantity) -> str:

@@ -105,7 +105,7 @@ def test_several_developments_make_one_summary() -> None:
     )
     shown = message(make_alert(flags=flags))
     assert shown.summary_en == (
-        "Oil installation: halted + Oil installation: attacked + Ceasefire: called for + "
+        "Oil installation: halted, attacked + Ceasefire: called for + "
         "Foreign force: deployed (denied) — Libya; Foreign force: strike — Syria"
     )
     assert shown.score == 90
