@@ -262,11 +262,12 @@ def _authors(tree: HtmlElement, found: _Found) -> tuple[str, ...]:
         str(author.get("name") or "") if isinstance(author, dict) else str(author or "")
         for author in found.linked("author")
     )
-    bylines = (element.text_content() for element in _BYLINES(tree)[:3])
-    for source in (linked, found.meta("author", "article:author", "dc.creator"), bylines):
-        if authors := _people(source):
-            return authors
-    return ()
+    declared = found.meta("author", "article:author", "dc.creator")
+    return (
+        _people(linked)
+        or _people(declared)
+        or _people(element.text_content() for element in _BYLINES(tree)[:3])
+    )
 
 
 def _people(texts: Iterable[str]) -> tuple[str, ...]:
