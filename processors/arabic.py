@@ -85,7 +85,7 @@ _NOUN_ENDINGS: Final = tuple(
         "تا": ("ة",), "تي": ("ة",), "و": ("",), "ي": ("",),
     }.items() for b in bs]
     + [(m + p, b, True) for p in _PRONOUNS for m, bs in {
-        "": ("",), "ت": ("ة",), "ات": ("ة", ""), "ي": ("",), "ا": ("",), "و": ("",), "تي": ("ة",),
+        "": ("",), "ت": ("ة",), "ات": ("ة", ""), "ي": ("",), "ا": ("", "ي"), "و": ("",), "تي": ("ة",),
         "تا": ("ة",), "اي": ("اء", "ا"), "او": ("اء",), "يات": ("ي",),
     }.items() for b in bs]
 )  # fmt: skip
@@ -158,7 +158,9 @@ def inflect(parts: list[str]) -> set[str]:
     forms = {past}
     if past.endswith(("ا", "ي")) and len(past) > 2:
         stem = past[:-1]
-        forms |= {stem + e for e in ("ت", "تا", "وا", "و", "يا", "ا", "ي", "ين", "ينا")}
+        forms |= {stem + e for e in ("ت", "تا", "وا", "و", "يا", "ي", "ين", "ينا")}
+        # ى is written ا before a pronoun (أنهاه); never alone, where it would be أنها
+        forms |= {f"{stem}ا{pronoun}" for pronoun in ("ه", "ها", "هم", "هما")}
     else:
         forms |= {past + e for e in ("ت", "تا", "وا", "و", "ا", "ن", "نا")}
     for present in presents:

@@ -19,13 +19,14 @@ from processors.lexicon import Entry
 from processors.matching import Match, Scene, matches, set_scene
 from processors.modality import Modality
 from processors.places import Gazette
-from processors.rules import Rule, Rulebook, compile_language
+from processors.rules import Rule, Rulebook, Theme, compile_language
 from processors.source import Word, read_yaml
 from processors.text import Sentence, places, sentences, words
 from streams.records import Flag, Span
 
 BUNDLED = Path(__file__).parent / "rules"
 _LEAD_SENTENCES = 3
+_CONTEXT_SENTENCES = 6
 _ARABIC = re.compile("[\u0620-\u064a]")
 _LATIN = re.compile("[A-Za-z]")
 _PREFERRED = ("ar", "en")  # of the languages of one script, for a text that does not say
@@ -122,35 +123,19 @@ class Flagger:
         modality = Modality(book, document.published, [t for f in fields for t in f.tokens])
         count = max(1, len(fields[1].sentences))
         found: list[Found] = []
-        opening = 0
+        opening = lead = 0  # concepts of headline and first sentence, of the whole lead
         for _, scene in scenes:
             if scene.sentence.index <= 0:
                 opening |= scene.mask
+            if scene.sentence.index < _CONTEXT_SENTENCES:
+                lead |= scene.mask
         for theme in book.themes:
             if theme.quiet and _is_quiet(theme.quiet, scenes):
                 continue
-            for part, scene in scenes:
-                if not scene.mask & theme.anchors:
-                    continue
-                weight = _position(scene.sentence.index, count)
-                for rule in theme.rules:
-                    if rule.unless & opening:
-                        continue
-                    for match in matches(
-                        rule, scene, lambda _r, hit, s: gazette.theatre(hit, s) is not None
-                    ):
-                        status, factor = modality.judge(match, part.tokens)
-                        if status is None:
-                            continue
-                        turn = theme.turns.get(status, {})
-                        development = turn.get(rule.development) or turn.get("*", rule.development)
-                        score = rule.weight * weight * factor
-                        found.append(
-                            Found(
-                                match, part, development, status, score,
-                                self._countries(gazette, match),
-                            )
-                        )  # fmt: skip
+            certain = self._search(book, theme, scenes, gazette, modality, opening, lead, count, False)
+            if not any(item.score >= theme.threshold for item in certain):
+                certain += self._search(book, theme, scenes, gazette, modality, opening, lead, count, True)
+            found += certain
         evidence = Evidence(book)
         thresholds = {theme.name: theme.threshold for theme in book.themes}
         flags = []
@@ -159,6 +144,44 @@ class Flagger:
             if flag.score >= thresholds[flag.theme]:
                 flags.append(flag)
         return sorted(flags, key=lambda f: (-f.score, f.theme, f.development, f.countries))
+
+    def _search(
+        self,
+        book: Rulebook,
+        theme: Theme,
+        scenes: Sequence[tuple[_Field, Scene]],
+        gazette: Gazette,
+        modality: Modality,
+        opening: int,
+        lead: int,
+        count: int,
+        fallback: bool,
+    ) -> list[Found]:
+        """All matches of a theme's rules, or of those to fall back on."""
+        found = []
+        for part, scene in scenes:
+            if not scene.mask & theme.anchors:
+                continue
+            weight = _position(scene.sentence.index, count)
+            if fallback and scene.sentence.index >= _LEAD_SENTENCES:
+                continue
+            for rule in theme.rules:
+                if rule.fallback != fallback or rule.unless & opening:
+                    continue
+                if rule.with_lead and not rule.with_lead & lead:
+                    continue
+                for match in matches(
+                    rule, scene, lambda _r, hit, s: gazette.theatre(hit, s) is not None
+                ):
+                    status, factor = modality.judge(match, part.tokens)
+                    if status is None:
+                        continue
+                    turn = theme.turns.get(status, {})
+                    development = turn.get(rule.development) or turn.get("*", rule.development)
+                    score = rule.weight * weight * factor
+                    countries = self._countries(gazette, match)
+                    found.append(Found(match, part, development, status, score, countries))
+        return found
 
     @staticmethod
     def _countries(gazette: Gazette, match: Match) -> tuple[str, ...]:

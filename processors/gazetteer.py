@@ -33,6 +33,7 @@ _COUNTRY_KEYS: Final = {
 _FORCE_KINDS: Final = {
     "army": "army", "militia": "foreign_militia", "mercenary": "mercenary_group",
     "coalition": "coalition", "mission": "mission", "local": "local_force", "operation": "operation",
+    "alliance": "alliance",
 }  # fmt: skip
 GAZETTEER_CONCEPTS: Final = (
     *(name for name, _ in _COUNTRY_KEYS.values()),

@@ -100,6 +100,8 @@ class Lexicon(dict[str, Entry | None]):
         """Add a term; its words are of class `kind` unless marked. ValueError when empty."""
         nodes = [self._root]
         slots = 0
+        if kind == VERB and " " in term.text.strip():
+            kind = NOUN  # the other words of a verb's phrase; the verb itself has its slash
         for piece in term.text.split():
             if piece[0] == "~":
                 gap = int(piece[1:] or 1)
@@ -238,4 +240,20 @@ def unmasked(hits: Iterable[Hit], mask: int) -> list[Hit]:
         hit
         for hit in kept
         if hit.mask & mask or not any(c.start <= hit.start and hit.end <= c.end for c in covers)
+    ]
+
+
+def outermost(hits: list[Hit]) -> list[Hit]:
+    """Without names that are part of a longer name (السودان in جنوب السودان)."""
+    long = [hit for hit in hits if hit.codes and hit.end - hit.start > 1]
+    if not long:
+        return hits
+    return [
+        hit
+        for hit in hits
+        if not hit.codes
+        or not any(
+            c.start <= hit.start and hit.end <= c.end and c.end - c.start > hit.end - hit.start
+            for c in long
+        )
     ]

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from processors.lexicon import Hit, Term, unmasked
+from processors.lexicon import Hit, Term, outermost, unmasked
 from processors.rules import Rule, Rulebook, Sequence
 from processors.text import Sentence
 
@@ -50,7 +50,7 @@ class Match:
 
 def set_scene(book: Rulebook, sentence: Sentence, hits: list[Hit], break_words: int) -> Scene:
     """Hide what masking concepts cover, add the sequences, cut clauses at their words."""
-    hits = unmasked(hits, book.masking)
+    hits = outermost(unmasked(hits, book.masking))
     mask = 0
     for hit in hits:
         mask |= hit.mask

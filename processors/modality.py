@@ -35,6 +35,7 @@ class Modality:
             ("called_for", mask("call")),
             ("expected", mask("expected")),
         )
+        self._since = {"منذ", "since", "depuis"}
         self._speech = mask("speech")
         self._fold = book.lexicon.normaliser.fold
         self._now = published.year if published else _latest_year(tokens, self._fold)
@@ -84,9 +85,13 @@ class Modality:
         for at in range(scene.sentence.first, scene.sentence.last):
             if scene.clause_of(at) == clause:
                 year = _year(tokens[at], self._fold)
-                if year is not None and year < self._now - (0 if self._now > 2030 else 1):
+                if year is not None and year < self._now - 1 and not self._lasting(at, tokens):
                     return True
         return False
+
+    def _lasting(self, at: int, tokens: list[str]) -> bool:
+        """Whether a year only says since when (منذ آذار 2013)."""
+        return any(self._fold(token) in self._since for token in tokens[max(0, at - 4) : at])
 
 
 def _before(hit: Hit, trigger: Hit, reach: int) -> bool:

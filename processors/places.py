@@ -22,6 +22,7 @@ class Gazette:
         self.party = mask("local_force")
         self.locative = mask("locative")
         self.weights: dict[str, float] = defaultdict(float)
+        self.located_weights: dict[str, float] = defaultdict(float)
 
     def note(self, scene: Scene) -> None:
         """Weigh the places of a sentence; the headline and the lead count more."""
@@ -31,14 +32,21 @@ class Gazette:
             if hit.parts:
                 continue
             share = 0.5 if hit.mask & self.adjective else 1.0
-            if self._is_located(hit, scene):
+            located = self._is_located(hit, scene)
+            if located:
                 share += 0.5
             for code in hit.codes:
                 self.weights[code] += factor * share
+                if located:
+                    self.located_weights[code] += factor
 
     def ranked(self) -> list[str]:
-        """Countries, the most spoken of first."""
-        return sorted(self.weights, key=lambda code: -self.weights[code])
+        """Countries of the article: where things are said to be, the most spoken of first,
+        then those only named."""
+        return sorted(
+            self.weights,
+            key=lambda code: (-self.located_weights.get(code, 0.0), -self.weights[code]),
+        )
 
     def _is_located(self, hit: Hit, scene: Scene) -> bool:
         """Whether a place is named as a place: «في ليبيا», «بطرابلس», «شمال سوريا»."""

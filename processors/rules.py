@@ -41,10 +41,12 @@ class Rule:
     scope: str = "sentence"
     without: int = 0  # concepts that must not be in the scope
     between_not: int = 0  # concepts that must not lie between two pieces
+    with_lead: int = 0  # concepts one of which the headline or the first sentences must have
     unless: int = 0  # concepts that must not be in the headline or the lead
     foreign: int = -1  # the item that must be a force away from home
     negated: str = "drop"
     status: Status | None = None
+    fallback: bool = False  # counts only where the theme has nothing else
     fire: tuple[Word, ...] = ()
     quiet: tuple[Word, ...] = ()
     word: Word = field(default_factory=lambda: Word(""), compare=False)
@@ -292,7 +294,7 @@ class _Compiler:
         _check_keys(
             body,
             ("id", "development", "title", "weight", "match", "trigger", "gap", "ordered", "scope",
-             "without", "between_not", "unless", "foreign", "negated", "status", "examples", "note",
+             "without", "between_not", "with_lead", "unless", "fallback", "foreign", "negated", "status", "examples", "note",
              "false_alarms"),
             "a rule",
         )  # fmt: skip
@@ -327,10 +329,12 @@ class _Compiler:
             scope=str(scope),
             without=without,
             between_not=between_not,
+            with_lead=self._masks_of(body.get("with_lead"), word),
             unless=self._masks_of(body.get("unless"), word),
             foreign=self._index(body.get("foreign"), match, word, -1),
             negated=str(negated),
             status=body.get("status"),
+            fallback=bool(body.get("fallback", False)),
             fire=tuple(_strings(examples.get("fire") or [], word)),
             quiet=tuple(_strings(examples.get("quiet") or [], word)),
             word=word,
