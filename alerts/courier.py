@@ -6,6 +6,7 @@ came of it into the queue that the stage's thread reads.
 
 import queue
 import threading
+import time
 import traceback
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +31,7 @@ class Outcome:
     alert: str
     result: Receipt | SendError
     at: datetime
+    by: "Courier"
 
 
 class Courier:
@@ -45,6 +47,8 @@ class Courier:
         clock: Clock,
     ) -> None:
         self.receiver = receiver
+        self.sent_at = 0.0  # time.monotonic of the last `send`
+        self.given_up = False  # its server answers too slowly to be waited for
         self._channel = channel
         self._outcomes = outcomes
         self._clock = clock
@@ -55,6 +59,7 @@ class Courier:
         self._thread.start()
 
     def send(self, delivery: Delivery) -> None:
+        self.sent_at = time.monotonic()
         self._jobs.put(delivery)
 
     def stop(self) -> None:
@@ -80,7 +85,7 @@ class Courier:
             idle = False
             result = self._send(delivery)
             self._outcomes.put(
-                Outcome(self.receiver.name, delivery.alert.id, result, self._clock())
+                Outcome(self.receiver.name, delivery.alert.id, result, self._clock(), self)
             )
 
     def _send(self, delivery: Delivery) -> Receipt | SendError:

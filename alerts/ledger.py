@@ -151,9 +151,9 @@ class Ledger:
     def _known(self, report: Report) -> Known | None:
         found = self._index.find(report)
         if found is not None:
-            story = self._story(found[0])
+            story = self._story(found.story_id)
             if story is not None:  # else it went by age
-                return Known(story, found[1])
+                return Known(story, found.copy_of, found.repeated)
         elif report.revision > 1:  # of an article too old to be held in memory
             story = self._story(story_id(report.article_id))
             if story is not None:

@@ -15,6 +15,7 @@ import structlog
 from alerts.channel import Channel
 from alerts.courier import Courier, Outcome
 from alerts.deliveries import Conclusion, conclude, dead_letter
+from alerts.errors import SendError
 from alerts.ledger import Pending
 from alerts.mail import EmailChannel
 from alerts.metrics import AlertMetrics
@@ -31,6 +32,7 @@ log = structlog.get_logger(__name__)
 
 HOPELESS_BATCH: Final = 500
 EXPIRY_LEAST_S: Final = 3600.0
+STUCK_S: Final = 300.0  # channels have timeouts of their own, but for each piece of an answer
 # Slack: one message a second and channel, short bursts tolerated;
 # https://docs.slack.dev/apis/web-api/rate-limits
 SLACK_INTERVAL_S: Final = 1.0
@@ -82,8 +84,7 @@ class Sender:
                 courier.stop()
                 courier = None
             if courier is None:
-                channel = channel_for(receiver, self._out)
-                courier = Courier(receiver, channel, self._outcomes, clock=self._clock)
+                courier = self._hire(receiver)
                 self._outbox.forgive(receiver.name, self._clock())
             self._couriers[receiver.name] = courier
         for courier in before.values():
@@ -121,7 +122,8 @@ class Sender:
         may be called again: nothing is sent twice or forgotten for that."""
         # 1. What came of the messages sent: recorded before anything else is sent.
         self.record()
-        # 2. What there is no use in sending.
+        # 2. What there is no use in sending, or in waiting for.
+        self._unstick()
         self._give_up()
         # 3. The next of each receiver.
         self._dispatch()
@@ -138,11 +140,16 @@ class Sender:
         """Take what couriers brought back, waiting for the first."""
         try:
             if timeout_s:
-                self._returned.append(self._outcomes.get(timeout=timeout_s))
+                self._take_back(self._outcomes.get(timeout=timeout_s))
             while True:
-                self._returned.append(self._outcomes.get_nowait())
+                self._take_back(self._outcomes.get_nowait())
         except queue.Empty:
             pass
+
+    def _take_back(self, outcome: Outcome) -> None:
+        # The failure of a courier given up has been counted, and another is on its way.
+        if not (outcome.by.given_up and isinstance(outcome.result, SendError)):
+            self._returned.append(outcome)
 
     def record(self) -> None:
         self.collect()
@@ -183,6 +190,23 @@ class Sender:
         if conclusion.outcome == "sent":
             taken = (outcome.at - conclusion.delivery.alert.seen).total_seconds()
             self._metrics.seen_to_sent.observe(max(taken, 0.0))
+
+    def _hire(self, receiver: Receiver) -> Courier:
+        channel = channel_for(receiver, self._out)
+        return Courier(receiver, channel, self._outcomes, clock=self._clock)
+
+    def _unstick(self) -> None:
+        """Let a fresh courier go on where one is held by a server that answers by the byte.
+        Should the old one get through after all, its message counts as sent."""
+        for receiver, alert in self._outbox.in_flight().items():
+            courier = self._couriers.get(receiver)
+            if courier is None or time.monotonic() - courier.sent_at < STUCK_S:
+                continue
+            courier.given_up = True
+            courier.stop()
+            self._couriers[receiver] = self._hire(courier.receiver)
+            error = SendError(f"no answer in {STUCK_S:g} s", reason="timeout", retryable=True)
+            self._returned.append(Outcome(receiver, alert, error, self._clock(), courier))
 
     def _give_up(self) -> None:
         """Record what has waited too long, or for a receiver that is not there any more."""

@@ -22,7 +22,7 @@ from alerts.metrics import AlertMetrics
 from alerts.receivers import Receiver
 from alerts.routing import Route
 from alerts.sender import Sender, channel_for
-from streams.errors import LogUnavailable, OwnershipLost
+from streams.errors import LogUnavailable, NewerSchema, OwnershipLost
 from streams.log import Clock, Stage
 from streams.metrics import StageMetrics
 from streams.records import ALERTS, FLAGS
@@ -98,6 +98,9 @@ class AlertStage:
                         continue
                     self._round()
                     self.ready, failures = True, 0
+                except NewerSchema:
+                    self._drain()
+                    raise
                 except OwnershipLost as error:
                     acquired = self.ready = False
                     log.warning("seat_lost", stage=self._stage.name, error=str(error))

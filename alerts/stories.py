@@ -18,7 +18,7 @@ from typing import Final, Literal, get_args
 import msgspec
 import xxhash
 
-from alerts.index import containment
+from alerts.index import compare
 from streams.records import Alert, Report, Story, StoryArticle
 
 # Why a Report brought a message, or none. The metric's label and the article's `decision`.
@@ -39,14 +39,18 @@ OUTCOMES: Final[tuple[str, ...]] = get_args(Outcome)
 LISTED_LIMIT: Final = 200
 # A copy that adds nothing to the text it repeats needs no sketch of its own to be found by.
 SAME: Final = 0.9
+# Below this share of old text, an article with a new development is news.
+MOSTLY: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The story a Report belongs to: by its article, or by its text, repeating `copy_of`."""
+    """The story a Report belongs to: by its article, or by its text, repeating `copy_of` with
+    this share of it."""
 
     story: Story
     copy_of: str | None = None
+    repeated: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ def decide(report: Report, known: Known | None, *, max_age_s: float) -> Decision
     if not report.flags:
         return Decision("no_flags")
     outcome = _outcome(report, max_age_s)
-    if known is None:
+    if known is None or _tells_more(report, known):
         story = Story(
             id=story_id(report.article_id),
             opened=report.seen,
@@ -141,15 +145,19 @@ def _revise(report: Report, story: Story) -> Decision:
     )
 
 
+def _tells_more(report: Report, known: Known) -> bool:
+    """A long text that takes in a short one and goes on to another development is no copy."""
+    before = {(flag.theme, flag.development) for flag in known.story.flags}
+    return known.repeated < MOSTLY and any(
+        (flag.theme, flag.development) not in before for flag in report.flags
+    )
+
+
 def _join(report: Report, story: Story, outcome: Outcome, copy_of: str | None) -> Story:
     full = len(story.articles) >= LISTED_LIMIT
     article = _article(report, outcome, copy_of)
     origin = next((each for each in story.articles if each.article_id == copy_of), None)
-    if (
-        origin is not None
-        and containment(report.sketch, origin.sketch) >= SAME
-        and len(report.sketch) <= len(origin.sketch)
-    ):
+    if origin is not None and compare(report.sketch, origin.sketch).repeated >= SAME:
         article = msgspec.structs.replace(article, sketch=())
     return msgspec.structs.replace(
         story,

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from alerts.index import HOLDERS_LIMIT, KEPT, WINDOW, StoryIndex, containment, near_identical
+from alerts.index import CUT_AT, HOLDERS_LIMIT, KEPT, LATER, WINDOW, Found, StoryIndex, compare
 from streams.records import StoryArticle
 from tests.fakes.alerts_bench import NOW, make_report
 
@@ -23,34 +23,46 @@ def article(article_id: str, sketch: tuple[int, ...], seen: object = NOW) -> Sto
     )
 
 
-def test_containment_is_the_share_of_the_smaller() -> None:
-    assert containment((1, 2, 3, 4), (3, 4, 5, 6, 7, 8)) == 0.5
-    assert containment((), (1,)) == 0.0
+def test_likeness_is_of_the_smaller_and_of_mine() -> None:
+    likeness = compare((1, 2, 3, 4), (3, 4, 5, 6, 7, 8))
+    assert (likeness.shared, likeness.containment, likeness.repeated) == (2, 0.5, 0.5)
+    assert compare((3, 4, 5, 6, 7, 8), (1, 2, 3, 4)).repeated == 2 / 6
+    assert compare((), (1,)).containment == 0.0
+
+
+def test_a_sketch_that_was_cut_is_compared_as_far_as_it_reaches() -> None:
+    whole = range(2 * CUT_AT)
+    likeness = compare(tuple(whole[:CUT_AT]), tuple(whole[CUT_AT // 2 : CUT_AT + 20]))
+    assert likeness.containment == 1.0
 
 
 @pytest.mark.parametrize(
-    ("a", "b", "near"),
+    ("a", "b", "at_once", "later"),
     [
-        (range(40), range(40), True),
-        (range(40), range(10), True),  # shortened
-        (range(40), range(20, 60), False),
-        (range(40), range(3), False),  # too little to say anything
-        (range(2), range(2), True),  # very short, and the same
-        ((), (), False),
+        (range(40), range(40), True, True),
+        (range(40), range(10), True, True),  # shortened
+        (range(40), range(12, 52), True, False),  # edited, or another use of a formula
+        (range(40), range(20, 60), False, False),
+        (range(40), range(3), False, False),  # too little to say anything
+        (range(2), range(2), True, True),  # very short, and the same
+        ((), (), False, False),
     ],
 )
-def test_near_identical_holds_for_copies_and_shortened_copies(
-    a: range, b: range, near: bool
+def test_near_identical_are_copies_also_shortened_ones_and_soon_also_edited_ones(
+    a: range, b: range, at_once: bool, later: bool
 ) -> None:
-    assert near_identical(tuple(a), tuple(b)) == near
-    assert near_identical(tuple(b), tuple(a)) == near
+    for likeness in (compare(tuple(a), tuple(b)), compare(tuple(b), tuple(a))):
+        assert likeness.near(LATER) == at_once
+        assert likeness.near(LATER + timedelta(seconds=1)) == later
+        assert likeness.near(WINDOW) == later
+        assert not likeness.near(WINDOW + timedelta(seconds=1))
 
 
 def test_an_article_is_found_by_its_id_and_a_copy_by_its_text() -> None:
     index = StoryIndex()
     index.add("s1", article("a1", tuple(range(40))))
-    assert index.find(make_report("a1", sketch=())) == ("s1", None)
-    assert index.find(make_report("a2", sketch=tuple(range(5, 45)))) == ("s1", "a1")
+    assert index.find(make_report("a1", sketch=())) == Found("s1")
+    assert index.find(make_report("a2", sketch=tuple(range(5, 45)))) == Found("s1", "a1", 35 / 40)
     assert index.find(make_report("a3", sketch=tuple(range(100, 140)))) is None
 
 
@@ -58,14 +70,15 @@ def test_of_several_the_text_most_alike_is_taken() -> None:
     index = StoryIndex()
     index.add("s1", article("a1", tuple(range(40))))
     index.add("s2", article("a2", tuple(range(8, 48))))
-    assert index.find(make_report("a3", sketch=tuple(range(10, 48)))) == ("s2", "a2")
+    assert index.find(make_report("a3", sketch=tuple(range(10, 48)))) == Found("s2", "a2")
 
 
 def test_a_text_repeated_after_three_days_is_news_again() -> None:
     index = StoryIndex()
     index.add("s1", article("a1", tuple(range(40))))
-    for apart, found in ((WINDOW, ("s1", "a1")), (WINDOW + timedelta(seconds=1), None)):
-        assert index.find(make_report("a2", sketch=tuple(range(40)), seen=NOW + apart)) == found
+    for apart, found in ((WINDOW, True), (WINDOW + timedelta(seconds=1), False)):
+        report = make_report("a2", sketch=tuple(range(40)), seen=NOW + apart, published=None)
+        assert (index.find(report) is not None) == found
 
 
 def test_a_revised_text_replaces_the_old_one() -> None:
@@ -73,7 +86,7 @@ def test_a_revised_text_replaces_the_old_one() -> None:
     index.add("s1", article("a1", tuple(range(40))))
     index.add("s1", article("a1", tuple(range(100, 140))))
     assert index.find(make_report("a2", sketch=tuple(range(40)))) is None
-    assert index.find(make_report("a3", sketch=tuple(range(100, 140)))) == ("s1", "a1")
+    assert index.find(make_report("a3", sketch=tuple(range(100, 140)))) == Found("s1", "a1")
 
 
 def test_what_is_a_week_old_is_forgotten_wholly() -> None:
@@ -94,7 +107,7 @@ def test_boilerplate_that_hundreds_share_hides_no_copy() -> None:
         index.add(f"s{n}", article(f"a{n}", (*boilerplate, *own)))
     last = 10 * HOLDERS_LIMIT - 1
     copy = (*boilerplate, *range(1000 * (last + 1), 1000 * (last + 1) + 30))
-    assert index.find(make_report("c", sketch=copy)) == (f"s{last}", f"a{last}")
+    assert index.find(make_report("c", sketch=copy)) == Found(f"s{last}", f"a{last}")
     other = (*boilerplate, *range(5_000_000, 5_000_030))
     assert index.find(make_report("d", sketch=other)) is None
 
@@ -105,14 +118,14 @@ def test_the_same_is_found_as_by_comparing_with_all() -> None:
     texts: list[tuple[int, ...]] = []
     for n in range(300):
         if texts and n % 3 == 0:
-            base = list(rng.choice(texts))
-            rng.shuffle(base)
-            text = tuple(base[: rng.randint(4, len(base))])
+            base = rng.choice(texts)
+            text = tuple(sorted(rng.sample(base, rng.randint(4, len(base)))))
         else:
-            text = tuple(rng.sample(range(20_000), rng.randint(4, 60)))
+            text = tuple(sorted(rng.sample(range(20_000), rng.randint(4, 60))))
         found = index.find(make_report(f"a{n}", sketch=text))
-        near = {f"a{m}" for m, other in enumerate(texts) if near_identical(text, other)}
+        apart = timedelta(minutes=5)  # make_report's, published before it was seen
+        near = {f"a{m}" for m, other in enumerate(texts) if compare(text, other).near(apart)}
         assert (found is None) == (not near)
-        assert found is None or found[1] in near
+        assert found is None or found.copy_of in near
         index.add(f"s{n}", article(f"a{n}", text))
         texts.append(text)

@@ -60,7 +60,7 @@ def hostile_alerts() -> st.SearchStrategy[Alert]:
 
 
 hostile_cases = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 
 

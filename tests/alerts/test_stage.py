@@ -2,9 +2,12 @@
 
 import io
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -147,6 +150,19 @@ def test_a_receiver_that_hangs_delays_no_other(
     assert len(slack.received) == 1
     release.set()
     bench.until_settled(10)
+
+
+def test_a_server_that_never_ends_its_answer_is_given_up(
+    bench: Bench, slack: SlackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alerts.sender.STUCK_S", 0.2)
+    release = threading.Event()
+    slack.script.append(Answer(500, hold=release))
+    bench.put(fresh("a1"))
+    bench.start(bench.stage([desk(slack)]))
+    (delivery,) = bench.until_settled(1)
+    assert (delivery.status, delivery.attempts) == ("sent", 2)
+    release.set()
 
 
 def test_slack_is_sent_five_at_once_and_then_one_a_second(bench: Bench, slack: SlackServer) -> None:
@@ -349,6 +365,24 @@ def test_killed_between_sending_and_recording_it_is_sent_once_more(
     bench.until_settled(3)
     titles = [r.body["blocks"][0]["text"]["text"][-3:-1] for r in slack.taken]
     assert titles == ["a0", "a1", "a1", "a2"]
+
+
+def test_kill_9_costs_at_most_one_repeat(bench: Bench, slack: SlackServer, tmp_path: Path) -> None:
+    bench.put(*(fresh(f"a{n}") for n in range(4)))
+    release = threading.Event()
+    slack.script.extend([Answer(200, "ok"), Answer(200, "ok", hold=release)])
+    child = subprocess.Popen(
+        [sys.executable, "-m", "tests.fakes.alerts_child", tmp_path / "rasid.db", slack.webhook_url]
+    )
+    slack.wait(2, 30)  # the second was taken, and the child does not know it yet
+    child.kill()
+    child.wait()
+    release.set()
+    bench.start(bench.stage([desk(slack)]))
+    bench.until_settled(4)
+    titles = [r.body["blocks"][0]["text"]["text"][-3:-1] for r in slack.taken]
+    assert titles == ["a0", "a1", "a1", "a2", "a3"]
+    assert len(bench.alerts()) == 4
 
 
 def test_a_log_that_is_locked_is_waited_for_and_nothing_goes_twice(

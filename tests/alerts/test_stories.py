@@ -102,6 +102,25 @@ def test_a_fresh_copy_of_what_nobody_was_told_is_told() -> None:
     assert third.outcome == "copy"
 
 
+@pytest.mark.parametrize(
+    ("development", "repeated", "outcome"),
+    [
+        ("attacked", 0.2, "copy"),  # the short news at length
+        ("halted", 0.6, "copy"),
+        ("halted", 0.4, "alerted"),  # a long text that takes it in and tells more
+    ],
+)
+def test_a_text_that_takes_in_a_story_and_tells_more_is_news(
+    development: str, repeated: float, outcome: str
+) -> None:
+    story = opened(make_report())
+    longer = make_report("a2", flags=(make_flag(), make_flag(development=development)))
+    decision = decide(longer, Known(story, "a1", repeated), max_age_s=DAY_S)
+    assert decision.outcome == outcome
+    assert decision.story is not None
+    assert (decision.story.id == story.id) == (outcome == "copy")
+
+
 def test_a_copys_revision_leaves_the_storys_flags_alone() -> None:
     story = opened(make_report())
     story = decide(make_report("a2"), Known(story, "a1"), max_age_s=DAY_S).story or story
@@ -122,7 +141,7 @@ def test_a_row_lists_no_more_articles_than_it_should() -> None:
 def test_a_copy_that_adds_nothing_keeps_no_sketch() -> None:
     report = make_report()
     same = make_report("a2", sketch=report.sketch[:30])
-    longer = make_report("a3", sketch=(*report.sketch, 7, 8, 9))
+    longer = make_report("a3", sketch=(*range(9), *report.sketch))
     for copy, kept in ((same, False), (longer, True)):
         story = decide(copy, Known(opened(report), "a1"), max_age_s=DAY_S).story
         assert story is not None
