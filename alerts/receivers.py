@@ -76,7 +76,8 @@ class Receiver:
                     parts = urlsplit(url)
                     path = parts.path + (f"?{parts.query}" if parts.query else "")
                     forms |= {url, path, path.strip("/")}
-                    forms |= {piece for piece in path.split("/") if len(piece) >= 8}
+                    # T0…/B0…/x9…, not the words around them
+                    forms |= {piece for piece in path.split("/") if _random_looking(piece)}
                     forms |= {parts.password or ""}
                 if token:
                     forms |= {token}
@@ -88,6 +89,11 @@ class Receiver:
                     for text in (password, login)
                 }
         return tuple(sorted((form for form in forms if len(form) >= 4), key=len, reverse=True))
+
+
+def _random_looking(piece: str) -> bool:
+    mixed = any(character.isdigit() or character.isupper() for character in piece)
+    return len(piece) >= (8 if mixed else 16)
 
 
 def redact(text: str, secrets: tuple[str, ...]) -> str:

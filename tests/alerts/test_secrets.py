@@ -183,3 +183,9 @@ def test_redaction_takes_the_longest_form_first() -> None:
     receiver = Receiver("desk", SlackOptions(webhook_url="https://h.example" + WEBHOOK_PATH))
     assert redact(f"x https://h.example{WEBHOOK_PATH} y", receiver.secrets) == "x [secret] y"
     assert redact("nothing", ()) == "nothing"
+
+
+def test_ordinary_words_of_an_address_are_no_secrets() -> None:
+    receiver = Receiver("desk", SlackOptions(webhook_url="https://h.example" + WEBHOOK_PATH))
+    assert {"T0SECRET", "B0SECRET", "xYzWebhookSecret"} < set(receiver.secrets)
+    assert "services" not in receiver.secrets
