@@ -131,10 +131,11 @@ def readings(folded: str) -> Iterator[tuple[str, int, int]]:
         for clitic, flags, classes in _PROCLITICS:
             if clitic and not (start.startswith(clitic) and len(start) > len(clitic) + 1):
                 continue
-            yield from _endings(start[len(clitic) :], classes, flags)
+            bare = clitic in ("ب", "ك", "ل")
+            yield from _endings(start[len(clitic) :], classes, flags, bare)
 
 
-def _endings(rest: str, classes: int, flags: int) -> Iterator[tuple[str, int, int]]:
+def _endings(rest: str, classes: int, flags: int, preposition: bool) -> Iterator[tuple[str, int, int]]:
     definite = bool(flags & THE)
     yield rest, classes, flags
     if definite:
@@ -142,6 +143,8 @@ def _endings(rest: str, classes: int, flags: int) -> Iterator[tuple[str, int, in
     for length in range(1, min(_MAX_ENDING, len(rest) - 2) + 1):
         ending, stem = rest[-length:], rest[:-length]
         if classes & NOUN:
+            if ending == "ة" and preposition and len(stem) < 4:
+                continue  # كبيرة is no ك + بئر + ة
             for back, pronoun in _NOUN_TABLE.get(ending, ()):
                 if not (definite and pronoun):
                     yield stem + back, NOUN, flags

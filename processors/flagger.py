@@ -8,16 +8,16 @@ A text without any anchor of a theme ends after the second step.
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from processors.errors import RuleError
 from processors.evidence import Evidence
-from processors.lexicon import Entry
+from processors.lexicon import Entry, concepts_of
 from processors.matching import Match, Scene, matches, set_scene
-from processors.modality import Modality
+from processors.modality import REFUSED, Modality
 from processors.places import Gazette
 from processors.rules import Rule, Rulebook, Theme, compile_language
 from processors.source import Word, read_yaml
@@ -52,8 +52,15 @@ class _Field:
     raw: str
     tokens: list[str]
     entries: list[Entry | None]
-    starts: list[int]
     sentences: list[Sentence]
+    _starts: list[int] = field(default_factory=list)
+
+    @property
+    def starts(self) -> list[int]:
+        """Raw offset of each token; computed when first asked for."""
+        if not self._starts:
+            self._starts = places(self.raw)
+        return self._starts
 
 
 @dataclass(slots=True)
@@ -84,19 +91,41 @@ class Flagger:
         book = self._book(document)
         if book is None:
             return []
-        lexicon = book.lexicon
-        look = lexicon.__getitem__
+        look = book.lexicon.__getitem__
         title, text = words(document.title), words(document.text)
         title_entries, text_entries = list(map(look, title)), list(map(look, text))
-        if lexicon.hot.isdisjoint(text) and lexicon.hot.isdisjoint(title):
+        anchors = book.lexicon.anchors
+        if anchors.isdisjoint(text_entries) and anchors.isdisjoint(title_entries):
             return []
         fields = [
-            _Field("title", document.title, title, title_entries, places(document.title),
+            _Field("title", document.title, title, title_entries,
                    sentences(title, headline=True)),
-            _Field("text", document.text, text, text_entries, places(document.text),
-                   sentences(text)),
+            _Field("text", document.text, text, text_entries, sentences(text)),
         ]  # fmt: skip
+        if not any(self._promising(book, part) for part in fields):
+            return []
         return self._read(book, document, fields)
+
+    @staticmethod
+    def _promising(book: Rulebook, part: _Field) -> bool:
+        """Whether some rule's pieces stand together in some sentence, whoever is foreign."""
+        break_words = book.mask("clause_word")
+        anchors = book.lexicon.anchors
+        for sentence in part.sentences:
+            known = set(part.entries[sentence.first : sentence.last])
+            if anchors.isdisjoint(known):
+                continue
+            lead = sentence.index < _LEAD_SENTENCES
+            if not book.possible(concepts_of(known), lead=lead):
+                continue
+            hits = book.lexicon.find(part.tokens, part.entries, sentence.first, sentence.last)
+            scene = set_scene(book, sentence, hits, break_words)
+            for theme in book.themes:
+                if scene.mask & theme.anchors:
+                    for rule in theme.rules:
+                        if (lead or not rule.fallback) and matches(rule, scene, None):
+                            return True
+        return False
 
     def _book(self, document: Document) -> Rulebook | None:
         """The rules of the text's language: as it says, unless its script says otherwise."""
@@ -178,6 +207,10 @@ class Flagger:
                         continue
                     turn = theme.turns.get(status, {})
                     development = turn.get(rule.development) or turn.get("*", rule.development)
+                    if status == REFUSED:
+                        if rule.development not in turn and "*" not in turn:
+                            continue
+                        status = "denied"
                     score = rule.weight * weight * factor
                     countries = self._countries(gazette, match)
                     found.append(Found(match, part, development, status, score, countries))

@@ -73,14 +73,17 @@ class Node:
     potential: int = 0  # concepts of all terms from here on
 
 
-class Entry(NamedTuple):
-    """What a token may be."""
+@dataclass(slots=True, eq=False)
+class Entry:
+    """What a token may be. Compared by identity: sets of entries are cheap."""
 
     lemmas: tuple[int, ...]
     flags: int
     terms: tuple[Term, ...]  # one-word terms
     nodes: tuple[Node, ...]  # where phrases go on
     potential: int  # concepts of every term that may begin here
+    certain: int  # of its one-word terms
+    starts: tuple[tuple[frozenset[int], int], ...]  # of phrases: lemmas one of which must follow
 
 
 class Lexicon(dict[str, Entry | None]):
@@ -89,12 +92,13 @@ class Lexicon(dict[str, Entry | None]):
     def __init__(self, normaliser: Normaliser) -> None:
         super().__init__()
         self.normaliser = normaliser
-        self.hot: set[str] = set()  # raw tokens met that may begin a term of `watched`
-        self.watched = 0
         self._root = Node()
         self._lemmas: dict[tuple[str, int], int] = {}
         self._forms: dict[str, list[tuple[int, int]]] = {}
+        self.watched = 0  # concepts without any of which nothing can match
+        self.anchors: set[Entry | None] = set()  # entries met that may hold one of them
         self.terms = 0
+        self.counts: dict[int, int] = {}  # concept bit → terms that have it
 
     def add(self, term: Term, kind: int) -> None:
         """Add a term; its words are of class `kind` unless marked. ValueError when empty."""
@@ -119,8 +123,12 @@ class Lexicon(dict[str, Entry | None]):
         for node in nodes:
             node.terms.append(term)
         self.terms += 1
+        bits = term.mask
+        while bits:
+            bit = bits & -bits
+            self.counts[bit] = self.counts.get(bit, 0) + 1
+            bits ^= bit
         self.clear()
-        self.hot.clear()
 
     def _lemma(self, word: str, kind: int) -> Iterator[int]:
         fold = self.normaliser.fold
@@ -143,11 +151,11 @@ class Lexicon(dict[str, Entry | None]):
     def __missing__(self, raw: str) -> Entry | None:
         if len(self) >= MAX_CACHED:
             self.clear()
-            self.hot.clear()
+            self.anchors.clear()
         entry = self._read(raw)
         self[raw] = entry
         if entry is not None and entry.potential & self.watched:
-            self.hot.add(raw)
+            self.anchors.add(entry)
         return entry
 
     def _read(self, raw: str) -> Entry | None:
@@ -162,16 +170,23 @@ class Lexicon(dict[str, Entry | None]):
             return None
         terms: dict[int, Term] = {}
         nodes = []
-        all_flags = potential = 0
+        starts = []
+        all_flags = potential = certain = 0
         for lemma, flags in found.items():
             all_flags |= flags
             node = self._root.next.get(lemma)
             if node is not None:
                 potential |= node.potential
                 terms.update((id(term), term) for term in node.terms)
+                for term in node.terms:
+                    certain |= term.mask
                 if node.next or node.far:
                     nodes.append(node)
-        return Entry(tuple(found), all_flags, tuple(terms.values()), tuple(nodes), potential)
+                    starts.append(_ahead(node))
+        return Entry(
+            tuple(found), all_flags, tuple(terms.values()), tuple(nodes), potential, certain,
+            tuple(starts),
+        )  # fmt: skip
 
     def find(
         self, tokens: list[str], entries: list[Entry | None], first: int, last: int
@@ -228,6 +243,36 @@ class Lexicon(dict[str, Entry | None]):
                 return
             left -= 1
             at += 1
+
+
+def _ahead(node: Node) -> tuple[frozenset[int], int]:
+    """Lemmas that may come next in a phrase, and the concepts of all that go on."""
+    after = [node, *node.far.values()]
+    lemmas = frozenset(lemma for n in after for lemma in n.next)
+    mask = 0
+    for n in after:
+        for following in n.next.values():
+            mask |= following.potential
+    return lemmas, mask
+
+
+def concepts_of(known: Iterable[Entry | None]) -> int:
+    """Concepts that text of these tokens may hold: those of words it has, and of phrases
+    of which it has a first and a second word."""
+    mask = 0
+    lemmas: set[int] = set()
+    starting = []
+    for entry in known:
+        if entry is not None:
+            mask |= entry.certain
+            lemmas.update(entry.lemmas)
+            if entry.starts:
+                starting.append(entry.starts)
+    for starts in starting:
+        for ahead, phrase_mask in starts:
+            if phrase_mask & ~mask and not ahead.isdisjoint(lemmas):
+                mask |= phrase_mask
+    return mask
 
 
 def unmasked(hits: Iterable[Hit], mask: int) -> list[Hit]:

@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import groupby
 
 from processors.lexicon import Hit, Term, outermost, unmasked
 from processors.rules import Rule, Rulebook, Sequence
@@ -87,26 +88,29 @@ def _follow(sequence: Sequence, scene: Scene, at: int, before: Hit) -> tuple[Hit
     if at == len(sequence.steps):
         return ()
     gap, mask = sequence.steps[at]
-    between = 0
+    between = 0  # words passed that no term knows
     end = before.end
-    for hit in scene.hits:
-        if hit.start < before.end:
-            continue
-        between += max(0, hit.start - end)  # words that no term knows
-        if between > gap or scene.clause_of(hit.start) != scene.clause_of(before.start):
+    later = (hit for hit in scene.hits if hit.start >= before.end)
+    for start, group in groupby(later, key=lambda hit: hit.start):
+        between += max(0, start - end)
+        if between > gap or scene.clause_of(start) != scene.clause_of(before.start):
             break
-        if hit.mask & mask:
-            rest = _follow(sequence, scene, at + 1, hit)
-            if rest or at + 1 == len(sequence.steps):
-                return (hit, *rest)
-        if not hit.mask & scene.filler and not hit.parts and not hit.mask & mask:
+        passable = False
+        for hit in group:
+            if hit.mask & mask:
+                rest = _follow(sequence, scene, at + 1, hit)
+                if rest or at + 1 == len(sequence.steps):
+                    return (hit, *rest)
+            passable = passable or bool(hit.mask & scene.filler or hit.parts)
+            end = max(end, hit.end)
+        if not passable:
             break
-        end = max(end, hit.end)
     return ()
 
 
-def matches(rule: Rule, scene: Scene, allowed: Callable[[Rule, Hit, Scene], bool]) -> list[Match]:
-    """Every trigger's nearest match. `allowed` says whether a force is away from home."""
+def matches(rule: Rule, scene: Scene, allowed: Callable[[Rule, Hit, Scene], bool] | None) -> list[Match]:
+    """Every trigger's nearest match. `allowed` says whether a force is away from home;
+    None asks for the words alone."""
     for mask in rule.items:
         if not scene.mask & mask:
             return []
@@ -115,7 +119,7 @@ def matches(rule: Rule, scene: Scene, allowed: Callable[[Rule, Hit, Scene], bool
     candidates = []
     for i, mask in enumerate(rule.items):
         hits = scene.having(mask)[:MAX_CANDIDATES]
-        if i == rule.foreign:
+        if i == rule.foreign and allowed is not None:
             hits = [hit for hit in hits if allowed(rule, hit, scene)]
         if not hits:
             return []

@@ -14,7 +14,10 @@ from processors.rules import Rulebook
 
 NEGATION_REACH: Final = 1  # words between «لم» and what it negates
 DENIAL_REACH: Final = 10
+REFUSAL_REACH: Final = 3
+YEAR_REACH: Final = 8
 MARKER_REACH: Final = 10
+REFUSED: Final = "refused"  # what is refused has not happened; a theme may say what it is then
 _FACTORS: Final = {
     "past": 0.45, "background": 0.65, "conditional": 0.8, "expected": 0.95, "called_for": 0.95, "denied": 0.9,
     "reported": 1.0, "asserted": 1.0,
@@ -28,6 +31,7 @@ class Modality:
         mask = book.mask
         self._negation = mask("negation")
         self._denial = mask("denial")
+        self._refusal = mask("refusal")
         self._past = mask("past")
         self._background = mask("background")
         self._markers = (
@@ -38,7 +42,18 @@ class Modality:
         self._since = {"منذ", "since", "depuis"}
         self._speech = mask("speech")
         self._fold = book.lexicon.normaliser.fold
-        self._now = published.year if published else _latest_year(tokens, self._fold)
+        self._published = published.year if published else None
+        self._tokens = tokens
+        self._told: list[int | None] = []  # the article's latest year, once asked for
+
+    @property
+    def _now(self) -> int | None:
+        """The year it is: of publication, else the latest the article names."""
+        if self._published is not None:
+            return self._published
+        if not self._told:
+            self._told.append(_latest_year(self._tokens))
+        return self._told[0]
 
     def judge(self, match: Match, tokens: list[str]) -> tuple[str | None, float]:
         """Status (None: the match does not hold), the factor of its score."""
@@ -60,6 +75,13 @@ class Modality:
                 and not _piece_of(hit, match)
             ):
                 return "denied", _FACTORS["denied"]
+        for hit in scene.having(self._refusal):
+            if (
+                _before(hit, trigger, REFUSAL_REACH)
+                and scene.clause_of(hit.start) == clause
+                and not _piece_of(hit, match)
+            ):
+                return REFUSED, _FACTORS["denied"]
         if rule.status is not None:
             return rule.status, 1.0
         if trigger.flags & WILL:
@@ -80,12 +102,13 @@ class Modality:
         for hit in scene.having(self._past):
             if scene.clause_of(hit.start) == clause and not _piece_of(hit, match):
                 return True
-        if self._now is None:
-            return False
         for at in range(scene.sentence.first, scene.sentence.last):
-            if scene.clause_of(at) == clause:
-                year = _year(tokens[at], self._fold)
-                if year is not None and year < self._now - 1 and not self._lasting(at, tokens):
+            year = _year(tokens[at])
+            if year is None or scene.clause_of(at) != clause:
+                continue
+            if match.start - YEAR_REACH <= at < match.end + YEAR_REACH:
+                now = self._now
+                if now is not None and year < now - 1 and not self._lasting(at, tokens):
                     return True
         return False
 
@@ -102,7 +125,7 @@ def _piece_of(hit: Hit, match: Match) -> bool:
     return any(p.start <= hit.start and hit.end <= p.end for p in match.pieces)
 
 
-def _year(token: str, fold: object) -> int | None:
+def _year(token: str) -> int | None:
     if len(token) in (4, 5) and token[:4].isdigit():
         year = int(token[:4])
         if 1900 <= year <= 2029:
@@ -110,6 +133,6 @@ def _year(token: str, fold: object) -> int | None:
     return None
 
 
-def _latest_year(tokens: list[str], fold: object) -> int | None:
-    years = [year for token in tokens if (year := _year(token, fold)) is not None]
+def _latest_year(tokens: list[str]) -> int | None:
+    years = [year for token in tokens if (year := _year(token)) is not None]
     return max(years, default=None)

@@ -23,6 +23,7 @@ from processors.lexicon import CLASSES, NORMALISERS, Lexicon, Term
 from processors.source import Word
 from streams.records import DEVELOPMENTS, Status
 
+Gates = list[tuple[int, list[tuple[int, ...]]]]
 SCOPES: Final = ("clause", "sentence")
 NEGATED: Final = ("drop", "keep")
 
@@ -82,6 +83,28 @@ class Rulebook:
     themes: list[Theme]
     masking: int = 0
     script: str = "arabic"
+    # What a sentence must have for any rule to match: the rarest item of each rule, and
+    # the other items of the rules that share it.
+    gates: "Gates" = field(default_factory=list)
+    lead_gates: "Gates" = field(default_factory=list)  # with the rules to fall back on
+
+    def possible(self, mask: int, *, lead: bool) -> bool:
+        """Whether text whose terms have these concepts can match any rule."""
+        for sequence in self.sequences:
+            for _, step in sequence.steps:
+                if not mask & step:
+                    break
+            else:
+                mask |= sequence.mask
+        for rare, groups in self.lead_gates if lead else self.gates:
+            if mask & rare:
+                for others in groups:
+                    for item in others:
+                        if not mask & item:
+                            break
+                    else:
+                        return True
+        return False
 
     def mask(self, *names: str) -> int:
         """Bits of concepts, 0 for those this language lacks."""
@@ -131,6 +154,8 @@ class _Compiler:
         }
         self.themes: dict[str, tuple[Theme, list[tuple[Word, Mapping[str, Any]]]]] = {}
         self.bits: dict[str, int] = {}
+        self.closures: dict[int, int] = {}  # concept bit → the bits of its hits
+        self._pending: list[tuple[Theme, str, Word]] = []
 
     def read(self, document: Mapping[Word, Any]) -> None:
         _check_keys(
@@ -193,12 +218,11 @@ class _Compiler:
                 for concept in _strings(value, key):
                     self._pending.append((theme, str(key), concept))
 
-    _pending: list[tuple[Theme, str, Word]]
-
     def compile(self, shared: Iterable[Mapping[Word, Any]]) -> Rulebook:
         for i, name in enumerate(self.concepts):
             self.bits[name] = 1 << i
         masks = {name: self._closure(name) for name in self.concepts}
+        self.closures = {self.bits[name]: mask for name, mask in masks.items()}
         for name, concept in self.concepts.items():
             for text, kind, label in concept.terms:
                 term = Term(str(text), masks[name], concept.codes, label)
@@ -231,13 +255,57 @@ class _Compiler:
                 seen.add(word)
                 theme.rules.append(self._rule(theme, word, body))
         themes = [theme for theme, _ in self.themes.values()]
-        self.lexicon.watched = 0
-        for theme in themes:
-            self.lexicon.watched |= theme.anchors
         masking = sum(self.bits[name] for name, concept in self.concepts.items() if concept.masks)
         return Rulebook(
-            self.language, self.lexicon, self.bits, sequences, themes, masking, self.script
+            self.language, self.lexicon, self.bits, sequences, themes, masking, self.script,
+            self._gates(themes, sequences, fallback=False),
+            self._gates(themes, sequences, fallback=True),
+        )  # fmt: skip
+
+    def _gates(
+        self, themes: list[Theme], sequences: list[Sequence], *, fallback: bool
+    ) -> "Gates":
+        """Rules by their rarest item; fewer terms stand for rarer."""
+        counts = self.lexicon.counts
+
+        def commonness(mask: int) -> int:
+            return sum(count for bit, count in counts.items() if bit & mask)
+
+        gates: dict[int, list[tuple[int, ...]]] = {}
+        for theme in themes:
+            for rule in theme.rules:
+                if rule.fallback and not fallback:
+                    continue
+                items = sorted(
+                    set(rule.items), key=lambda m: (not self._anchored(m, theme), commonness(m))
+                )
+                if not self._anchored(items[0], theme):
+                    raise rule.word.error(
+                        f"no item of this rule is an anchor of {theme.name}", reason="schema"
+                    )
+                gates.setdefault(items[0], []).append(tuple(items[1:]))
+                self.lexicon.watched |= self._base(items[0], sequences)
+        return list(gates.items())
+
+    def _anchored(self, mask: int, theme: Theme) -> bool:
+        """Whether every hit of these concepts is one of an anchor too."""
+        return all(
+            closure & theme.anchors for bit, closure in self.closures.items() if bit & mask
         )
+
+    def _base(self, mask: int, sequences: list[Sequence]) -> int:
+        """Concepts of words one of which any text with one of these concepts has: for what
+        is made of others, the part that fewest terms stand for."""
+        base = mask
+        for sequence in sequences:
+            if sequence.mask & mask:
+                rarest = min(
+                    (step for _, step in sequence.steps),
+                    key=lambda m: sum(n for bit, n in self.lexicon.counts.items() if bit & m),
+                )
+                if not rarest & base:
+                    base |= self._base(rarest, sequences)
+        return base
 
     def _closure(self, name: str) -> int:
         """The concept's bit and those of all that include it."""
@@ -360,7 +428,6 @@ def compile_language(
     if not isinstance(tag, Word):
         raise RuleError("language.yaml names no language", reason="schema", file=str(folder))
     compiler = _Compiler(str(tag), settings, tag)
-    compiler._pending = []
     for document in documents:
         compiler.read(document)
     return compiler.compile(shared)

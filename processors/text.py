@@ -29,6 +29,8 @@ COMMAS: Final = frozenset("،,-–—")
 INSERTION_MAX_TOKENS: Final = 4
 QUOTES: Final = frozenset("\"'«»“”‘’„‹›`")  # looked across
 
+_MARKS: Final = STOP | PAUSE
+
 HEADLINE_MAX_CHARS: Final = 160
 
 
@@ -73,26 +75,27 @@ def _joins(tokens: list[str], i: int) -> bool:
 
 
 def sentences(tokens: list[str], *, headline: bool = False) -> list[Sentence]:
-    """Cut a token list at sentence ends; empty ones are left out."""
+    """Cut a token list at sentence ends; those without a word are left out."""
     found: list[Sentence] = []
     first, index = 0, -1 if headline else 0
     clauses: list[int] = []
-    seen_word = False
-    for i, token in enumerate(tokens):
-        if len(token) != 1 or token.isalnum():
-            seen_word = True
-            continue
-        if token in STOP and not _joins(tokens, i):
-            if seen_word:
-                found.append(Sentence(first, i, index, clauses))
-                index += 0 if headline else 1
-            first, clauses, seen_word = i + 1, [], False
-        elif token in PAUSE:
+    marks = [i for i, token in enumerate(tokens) if token in _MARKS]
+    marks.append(len(tokens))
+    words_before = 0  # tokens of this sentence that are no mark
+    last_mark = -1
+    for i in marks:
+        words_before += i - last_mark - 1
+        last_mark = i
+        token = tokens[i] if i < len(tokens) else "\n"
+        if token in PAUSE:
             # A short insertion (، فجر اليوم،) does not end the clause it stands in.
             if token in COMMAS and clauses and i - clauses[-1] <= INSERTION_MAX_TOKENS:
                 clauses.pop()
             else:
                 clauses.append(i + 1)
-    if seen_word:
-        found.append(Sentence(first, len(tokens), index, clauses))
+        elif i == len(tokens) or not _joins(tokens, i):
+            if words_before:
+                found.append(Sentence(first, i, index, clauses))
+                index += 0 if headline else 1
+            first, clauses, words_before = i + 1, [], 0
     return found
