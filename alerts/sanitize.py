@@ -8,7 +8,7 @@ but ours, nothing invisible that carries a message, nothing endless, no torn cha
 import unicodedata
 from urllib.parse import quote, urlsplit
 
-import regex  # type: ignore[import-untyped]  # ships no type information
+import regex
 
 FSI, PDI = "\u2068", "\u2069"  # first strong isolate … pop directional isolate
 ELLIPSIS = "…"

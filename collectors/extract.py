@@ -13,8 +13,8 @@ from datetime import datetime
 from html import unescape
 from typing import Final
 
-from lxml import etree  # type: ignore[import-untyped]
-from lxml.html import HtmlElement  # type: ignore[import-untyped]
+from lxml import etree
+from lxml.html import HtmlElement
 from trafilatura.core import bare_extraction
 from trafilatura.utils import load_html
 

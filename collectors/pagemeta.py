@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from lxml.etree import XPath  # type: ignore[import-untyped]
-from lxml.html import HtmlElement  # type: ignore[import-untyped]
+from lxml.etree import XPath
+from lxml.html import HtmlElement
 
 from collectors.charset import printable
 from collectors.dates import parse_date

@@ -27,7 +27,7 @@ from streams import records
 from streams.carriers import open_log
 from streams.errors import LogError
 from streams.log import Log
-from streams.records import Alert, Article, Delivery, Entry, Report, decode
+from streams.records import Alert, Article, DeadLetter, Delivery, Entry, Report, decode
 from tests.fakes.newssite import Item, NewsSite
 
 KILLS = 4
@@ -213,7 +213,8 @@ def test_killed_again_and_again_every_article_and_alert_comes_once(
         assert alerts, "none of these articles brought an alert: the test would show nothing"
         assert max(Counter(a.id for a in alerts).values()) == 1
         assert {a.article_id for a in alerts} <= {r.article_id for r in reports if r.flags}
-        assert count(log, records.DEADLETTERS) == 0
+        letters = values(log, records.DEADLETTERS, DeadLetter)
+        assert [(d.stage, d.cause, d.error) for d in letters] == []
         deliveries: list[Delivery] = values(log, records.DELIVERIES, Delivery)
         assert {d.status for d in deliveries} == {"sent"}
 
