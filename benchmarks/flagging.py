@@ -114,9 +114,13 @@ def main() -> None:
     flagged = sum(bool(flagger.flag(Document("", text, "ar"))) for text in texts)
     tokens = statistics.mean(len(TOKEN.findall(text)) for text in texts)
 
-    print(f"texts                      {len(texts)} of 4 KB, {tokens:.0f} tokens; {flagged} flagged")
+    print(
+        f"texts                      {len(texts)} of 4 KB, {tokens:.0f} tokens; {flagged} flagged"
+    )
     print(f"loading, examples run      {loading:.2f} s, {flagger.books['ar'].lexicon.terms} terms")
-    print(f"bare tokenising            {bare_rate:9.0f} /s   (findall, our classes: {bare_all:.0f} /s)")
+    print(
+        f"bare tokenising            {bare_rate:9.0f} /s   (findall, our classes: {bare_all:.0f} /s)"
+    )
     print(f"flagging, caches cold      {cold:9.0f} /s   {cold / bare_rate:6.1%}")
     print(f"flagging, all rules        {warm:9.0f} /s   {warm / bare_rate:6.1%}   reach: 35 %")
     for count in (100, 10_000):

@@ -135,7 +135,9 @@ def readings(folded: str) -> Iterator[tuple[str, int, int]]:
             yield from _endings(start[len(clitic) :], classes, flags, bare)
 
 
-def _endings(rest: str, classes: int, flags: int, preposition: bool) -> Iterator[tuple[str, int, int]]:
+def _endings(
+    rest: str, classes: int, flags: int, preposition: bool
+) -> Iterator[tuple[str, int, int]]:
     definite = bool(flags & THE)
     yield rest, classes, flags
     if definite:

@@ -161,9 +161,13 @@ class Flagger:
         for theme in book.themes:
             if theme.quiet and _is_quiet(theme.quiet, scenes):
                 continue
-            certain = self._search(book, theme, scenes, gazette, modality, opening, lead, count, False)
+            certain = self._search(
+                book, theme, scenes, gazette, modality, opening, lead, count, False
+            )
             if not any(item.score >= theme.threshold for item in certain):
-                certain += self._search(book, theme, scenes, gazette, modality, opening, lead, count, True)
+                certain += self._search(
+                    book, theme, scenes, gazette, modality, opening, lead, count, True
+                )
             found += certain
         evidence = Evidence(book)
         thresholds = {theme.name: theme.threshold for theme in book.themes}

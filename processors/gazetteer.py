@@ -35,8 +35,9 @@ _FORCE_KINDS: Final = {
     "coalition": "coalition", "mission": "mission", "local": "local_force", "operation": "operation",
     "alliance": "alliance",
 }  # fmt: skip
+PLACE_NAMES: Final = tuple(name for name, _ in _COUNTRY_KEYS.values())
 GAZETTEER_CONCEPTS: Final = (
-    *(name for name, _ in _COUNTRY_KEYS.values()),
+    *PLACE_NAMES,
     *_FORCE_KINDS.values(),
     "named_installation",
 )

@@ -108,7 +108,9 @@ def _follow(sequence: Sequence, scene: Scene, at: int, before: Hit) -> tuple[Hit
     return ()
 
 
-def matches(rule: Rule, scene: Scene, allowed: Callable[[Rule, Hit, Scene], bool] | None) -> list[Match]:
+def matches(
+    rule: Rule, scene: Scene, allowed: Callable[[Rule, Hit, Scene], bool] | None
+) -> list[Match]:
     """Every trigger's nearest match. `allowed` says whether a force is away from home;
     None asks for the words alone."""
     for mask in rule.items:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from processors.errors import RuleError
-from processors.gazetteer import GAZETTEER_CONCEPTS, gazetteer_terms
+from processors.gazetteer import GAZETTEER_CONCEPTS, PLACE_NAMES, gazetteer_terms
 from processors.lexicon import CLASSES, NORMALISERS, Lexicon, Term
 from processors.source import Word
 from streams.records import DEVELOPMENTS, Status
@@ -262,9 +262,7 @@ class _Compiler:
             self._gates(themes, sequences, fallback=True),
         )  # fmt: skip
 
-    def _gates(
-        self, themes: list[Theme], sequences: list[Sequence], *, fallback: bool
-    ) -> "Gates":
+    def _gates(self, themes: list[Theme], sequences: list[Sequence], *, fallback: bool) -> "Gates":
         """Rules by their rarest item; fewer terms stand for rarer."""
         counts = self.lexicon.counts
 
@@ -289,22 +287,21 @@ class _Compiler:
 
     def _anchored(self, mask: int, theme: Theme) -> bool:
         """Whether every hit of these concepts is one of an anchor too."""
-        return all(
-            closure & theme.anchors for bit, closure in self.closures.items() if bit & mask
-        )
+        return all(closure & theme.anchors for bit, closure in self.closures.items() if bit & mask)
 
     def _base(self, mask: int, sequences: list[Sequence]) -> int:
         """Concepts of words one of which any text with one of these concepts has: for what
-        is made of others, the part that fewest terms stand for."""
+        is made of others, its first part that is no name of a place (those are everywhere)."""
+        everywhere = 0
+        for name in PLACE_NAMES:
+            everywhere |= self.bits[name]
         base = mask
         for sequence in sequences:
             if sequence.mask & mask:
-                rarest = min(
-                    (step for _, step in sequence.steps),
-                    key=lambda m: sum(n for bit, n in self.lexicon.counts.items() if bit & m),
-                )
-                if not rarest & base:
-                    base |= self._base(rarest, sequences)
+                steps = [step for _, step in sequence.steps]
+                first = next((step for step in steps if not step & everywhere), steps[0])
+                if first & ~base:
+                    base |= self._base(first, sequences)
         return base
 
     def _closure(self, name: str) -> int:
