@@ -23,13 +23,13 @@ class Evidence:
         self._unit = mask("unit")
         self._multiplier = mask("multiplier")
         self._daily = mask("daily")
-        self._actor = mask(
+        self.actor = mask(
             "foreign_unit", "army", "foreign_militia", "mercenary_group", "coalition", "mission",
             "local_force", "mercenary",
         )  # fmt: skip
         self._roles = (
             ("place", mask("country", "town", "capital", "named_installation", "installation")),
-            ("actor", self._actor),
+            ("actor", self.actor),
             ("negation", mask("denial", "refusal", "negation")),
         )
 
@@ -83,11 +83,6 @@ class Evidence:
     def names(self, scenes: Iterable[Scene], concepts: tuple[str, ...]) -> tuple[str, ...]:
         mask = self._book.mask(*concepts)
         return self._labels(hit for scene in scenes for hit in scene.having(mask))
-
-    def actors(self, found: Iterable[Match]) -> tuple[str, ...]:
-        return self._labels(
-            piece for match in found for piece in match.pieces if piece.mask & self._actor
-        )
 
     def quantities(
         self, scene: Scene, raw: str, starts: list[int], tokens: list[str]

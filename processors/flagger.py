@@ -8,21 +8,23 @@ A text without any anchor of a theme ends after the second step.
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from processors.compiler import compile_language
 from processors.errors import RuleError
+from processors.events import Found, Part, events, make_flag
 from processors.evidence import Evidence
-from processors.lexicon import Entry, concepts_of
+from processors.lexicon import concepts_of
 from processors.matching import Match, Scene, matches, set_scene
 from processors.modality import REFUSED, Modality
 from processors.places import Gazette
-from processors.rules import Rule, Rulebook, Theme, compile_language
+from processors.rules import Rule, Rulebook, Theme
 from processors.source import Word, read_yaml
-from processors.text import Sentence, places, sentences, words
-from streams.records import Flag, Span
+from processors.text import sentences, words
+from streams.records import Flag
 
 BUNDLED = Path(__file__).parent / "rules"
 _LEAD_SENTENCES = 3
@@ -42,37 +44,6 @@ class Document:
     source: str | None = None
     source_country: str | None = None
     published: datetime | None = None
-
-
-@dataclass(slots=True)
-class _Field:
-    """Title or text, taken apart."""
-
-    name: Literal["title", "text"]
-    raw: str
-    tokens: list[str]
-    entries: list[Entry | None]
-    sentences: list[Sentence]
-    _starts: list[int] = field(default_factory=list)
-
-    @property
-    def starts(self) -> list[int]:
-        """Raw offset of each token; computed when first asked for."""
-        if not self._starts:
-            self._starts = places(self.raw)
-        return self._starts
-
-
-@dataclass(slots=True)
-class Found:
-    """A match with what it means: before flags are made of it."""
-
-    match: Match
-    field: _Field
-    development: str
-    status: str
-    score: float
-    countries: tuple[str, ...]
 
 
 class Flagger:
@@ -98,16 +69,16 @@ class Flagger:
         if anchors.isdisjoint(text_entries) and anchors.isdisjoint(title_entries):
             return []
         fields = [
-            _Field("title", document.title, title, title_entries,
+            Part("title", document.title, title, title_entries,
                    sentences(title, headline=True)),
-            _Field("text", document.text, text, text_entries, sentences(text)),
+            Part("text", document.text, text, text_entries, sentences(text)),
         ]  # fmt: skip
         if not any(self._promising(book, part) for part in fields):
             return []
         return self._read(book, document, fields)
 
     @staticmethod
-    def _promising(book: Rulebook, part: _Field) -> bool:
+    def _promising(book: Rulebook, part: Part) -> bool:
         """Whether some rule's pieces stand together in some sentence, whoever is foreign."""
         break_words = book.mask("clause_word")
         anchors = book.lexicon.anchors
@@ -123,7 +94,7 @@ class Flagger:
             for theme in book.themes:
                 if scene.mask & theme.anchors:
                     for rule in theme.rules:
-                        if (lead or not rule.fallback) and matches(rule, scene, None):
+                        if (lead or rule.fallback != "lead") and matches(rule, scene, None):
                             return True
         return False
 
@@ -138,9 +109,9 @@ class Flagger:
             return book
         return self._by_script.get(script)
 
-    def _read(self, book: Rulebook, document: Document, fields: list[_Field]) -> list[Flag]:
+    def _read(self, book: Rulebook, document: Document, fields: list[Part]) -> list[Flag]:
         break_words = book.mask("clause_word")
-        scenes: list[tuple[_Field, Scene]] = []
+        scenes: list[tuple[Part, Scene]] = []
         gazette = Gazette(book)
         for part in fields:
             for sentence in part.sentences:
@@ -172,8 +143,8 @@ class Flagger:
         evidence = Evidence(book)
         thresholds = {theme.name: theme.threshold for theme in book.themes}
         flags = []
-        for group in _events(found):
-            flag = _flag(group, evidence, book)
+        for group in events(found):
+            flag = make_flag(group, evidence)
             if flag.score >= thresholds[flag.theme]:
                 flags.append(flag)
         return sorted(flags, key=lambda f: (-f.score, f.theme, f.development, f.countries))
@@ -182,7 +153,7 @@ class Flagger:
         self,
         book: Rulebook,
         theme: Theme,
-        scenes: Sequence[tuple[_Field, Scene]],
+        scenes: Sequence[tuple[Part, Scene]],
         gazette: Gazette,
         modality: Modality,
         opening: int,
@@ -196,10 +167,10 @@ class Flagger:
             if not scene.mask & theme.anchors:
                 continue
             weight = _position(scene.sentence.index, count)
-            if fallback and scene.sentence.index >= _LEAD_SENTENCES:
-                continue
             for rule in theme.rules:
-                if rule.fallback != fallback or rule.unless & opening:
+                if bool(rule.fallback) != fallback or rule.unless & opening:
+                    continue
+                if rule.fallback == "lead" and scene.sentence.index >= _LEAD_SENTENCES:
                     continue
                 if rule.with_lead and not rule.with_lead & lead:
                     continue
@@ -263,10 +234,10 @@ class Flagger:
                 raise text.error(f"rule {rule.id} {verb} its example", reason="example")
 
 
-def _is_quiet(quiet: int, scenes: Sequence[tuple[_Field, Scene]]) -> bool:
-    """Whether the article is of another world: its headline says so, or three sentences."""
+def _is_quiet(quiet: int, scenes: Sequence[tuple[Part, Scene]]) -> bool:
+    """Whether the article is of another world: its headline says so, or two sentences."""
     told = [scene.sentence.index for _, scene in scenes if scene.mask & quiet]
-    return bool(told) and (told[0] < 0 or len(told) >= 3)
+    return bool(told) and (told[0] < 0 or len(told) >= 2)
 
 
 def _position(index: int, count: int) -> float:
@@ -274,62 +245,6 @@ def _position(index: int, count: int) -> float:
     if index < _LEAD_SENTENCES:
         return 1.0
     return 0.9 if index < 8 or index < count * 0.6 else 0.8
-
-
-def _events(found: Sequence[Found]) -> list[list[Found]]:
-    """Group by theme and development; by countries where both name some and share none."""
-    groups: list[list[Found]] = []
-    places_of: list[set[str]] = []
-    for item in sorted(found, key=lambda f: (-f.score, f.field.name != "title", f.match.start)):
-        codes = set(item.countries)
-        for group, known in zip(groups, places_of, strict=True):
-            head = group[0]
-            same = (head.match.rule.theme, head.development) == (
-                item.match.rule.theme, item.development,
-            )  # fmt: skip
-            if same and (not codes or not known or codes & known):
-                group.append(item)
-                known |= codes
-                break
-        else:
-            groups.append([item])
-            places_of.append(codes)
-    return groups
-
-
-def _flag(group: list[Found], evidence: Evidence, book: Rulebook) -> Flag:
-    best = group[0]
-    miss = 1.0
-    for rank, item in enumerate(group[:4]):
-        miss *= 1 - item.score * (1.0 if rank == 0 else 0.3)
-    spans: dict[tuple[str, int, int], Span] = {}
-    for item in group:
-        for span in evidence.spans(
-            item.match, item.field.name, item.field.starts, item.field.tokens
-        ):
-            spans.setdefault((span.field, span.start, span.end), span)
-    ordered = sorted(spans.values(), key=lambda s: (s.field != "title", s.start, -s.end))
-    body = next((i for i in group if i.field.name == "text" and i.score >= best.score * 0.8), best)
-    part, scene = body.field, body.match.scene
-    start, end = evidence.extent(part.starts, part.tokens, scene.sentence)
-    return Flag(
-        theme=best.match.rule.theme,
-        development=best.development,
-        score=round(min(1.0, 1 - miss), 3),
-        rule=best.match.rule.id,
-        status=best.status,  # type: ignore[arg-type]
-        spans=tuple(ordered),
-        quote=part.raw[start:end],
-        speaker=evidence.speaker(scene, part.raw, part.starts, part.tokens),
-        countries=tuple(dict.fromkeys(c for i in group for c in i.countries)),
-        places=evidence.names(group_scenes(group), ("town", "named_installation", "capital")),
-        actors=evidence.actors([i.match for i in group]),
-        quantities=evidence.quantities(scene, part.raw, part.starts, part.tokens),
-    )
-
-
-def group_scenes(group: list[Found]) -> list[Scene]:
-    return list({id(i.match.scene): i.match.scene for i in group}.values())
 
 
 def load_flagger(folders: Sequence[Path] = (), *, check_examples: bool = True) -> Flagger:

@@ -32,8 +32,8 @@ _COUNTRY_KEYS: Final = {
 }
 _FORCE_KINDS: Final = {
     "army": "army", "militia": "foreign_militia", "mercenary": "mercenary_group",
-    "coalition": "coalition", "mission": "mission", "local": "local_force", "operation": "operation",
-    "alliance": "alliance",
+    "coalition": "coalition", "mission": "mission", "local": "local_force",
+    "operation": "operation", "alliance": "alliance",
 }  # fmt: skip
 PLACE_NAMES: Final = tuple(name for name, _ in _COUNTRY_KEYS.values())
 GAZETTEER_CONCEPTS: Final = (

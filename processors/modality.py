@@ -19,8 +19,8 @@ YEAR_REACH: Final = 8
 MARKER_REACH: Final = 10
 REFUSED: Final = "refused"  # what is refused has not happened; a theme may say what it is then
 _FACTORS: Final = {
-    "past": 0.45, "background": 0.65, "conditional": 0.8, "expected": 0.95, "called_for": 0.95, "denied": 0.9,
-    "reported": 1.0, "asserted": 1.0,
+    "past": 0.45, "background": 0.65, "conditional": 0.8, "expected": 0.95, "called_for": 0.95,
+    "denied": 0.9, "reported": 1.0, "asserted": 1.0,
 }  # fmt: skip
 
 
