@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from processors.evidence import Evidence
 from processors.lexicon import Entry
 from processors.matching import Match
 from processors.text import Sentence, places
 from streams.records import Flag, Span
+
+MAX_SHOWN: Final = 40  # matches of one event that a flag shows
 
 
 @dataclass(slots=True)
@@ -70,6 +72,7 @@ def make_flag(group: list[Found], evidence: Evidence) -> Flag:
     miss = 1.0
     for rank, item in enumerate(group[:4]):
         miss *= 1 - item.score * (1.0 if rank == 0 else 0.3)
+    group = group[:MAX_SHOWN]
     spans: dict[tuple[str, int, int], Span] = {}
     for item in group:
         for span in evidence.spans(

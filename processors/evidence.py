@@ -78,7 +78,11 @@ class Evidence:
 
     @staticmethod
     def _labels(hits: Iterable[Hit]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(hit.term.label for hit in hits if hit.term.label))
+        labels: dict[str, str] = {}  # two spellings of one name are one
+        for hit in hits:
+            if hit.term.label:
+                labels.setdefault(fold(hit.term.label), hit.term.label)
+        return tuple(labels.values())
 
     def names(self, scenes: Iterable[Scene], concepts: tuple[str, ...]) -> tuple[str, ...]:
         mask = self._book.mask(*concepts)

@@ -19,7 +19,7 @@ from processors.events import Found, Part, events, make_flag
 from processors.evidence import Evidence
 from processors.lexicon import concepts_of
 from processors.matching import Match, Scene, matches, set_scene
-from processors.modality import REFUSED, Modality
+from processors.modality import PURPOSE, REFUSED, Modality
 from processors.places import Gazette
 from processors.rules import Rule, Rulebook, Theme
 from processors.source import Word, read_yaml
@@ -28,7 +28,7 @@ from streams.records import Flag
 
 BUNDLED = Path(__file__).parent / "rules"
 _LEAD_SENTENCES = 3
-_CONTEXT_SENTENCES = 6
+_CONTEXT_SENTENCES = 8
 _ARABIC = re.compile("[\u0620-\u064a]")
 _LATIN = re.compile("[A-Za-z]")
 _PREFERRED = ("ar", "en")  # of the languages of one script, for a text that does not say
@@ -186,6 +186,8 @@ class Flagger:
                         if rule.development not in turn and "*" not in turn:
                             continue
                         status = "denied"
+                    elif status == PURPOSE:
+                        status = "expected"
                     score = rule.weight * weight * factor
                     countries = self._countries(gazette, match)
                     found.append(Found(match, part, development, status, score, countries))
@@ -244,7 +246,7 @@ def _position(index: int, count: int) -> float:
     """The headline and the lead weigh more than the tail."""
     if index < _LEAD_SENTENCES:
         return 1.0
-    return 0.9 if index < 8 or index < count * 0.6 else 0.8
+    return 0.92 if index < 8 or index < count * 0.6 else 0.85
 
 
 def load_flagger(folders: Sequence[Path] = (), *, check_examples: bool = True) -> Flagger:

@@ -281,11 +281,16 @@ def unmasked(hits: Iterable[Hit], mask: int) -> list[Hit]:
     covers = [hit for hit in kept if hit.mask & mask]
     if not covers:
         return kept
-    return [
-        hit
-        for hit in kept
-        if hit.mask & mask or not any(c.start <= hit.start and hit.end <= c.end for c in covers)
-    ]
+
+    def hidden(hit: Hit) -> bool:
+        for cover in covers:
+            if cover.start <= hit.start and hit.end <= cover.end:
+                longer = cover.end - cover.start > hit.end - hit.start
+                if longer or not hit.mask & mask:
+                    return True
+        return False
+
+    return [hit for hit in kept if not hidden(hit)]
 
 
 def outermost(hits: list[Hit]) -> list[Hit]:

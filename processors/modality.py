@@ -7,7 +7,7 @@ concepts negation, denial, past, conditional, expected, call, speech of a langua
 from datetime import datetime
 from typing import Final
 
-from processors.arabic import WILL
+from processors.arabic import TO, WILL
 from processors.lexicon import Hit
 from processors.matching import Match
 from processors.rules import Rulebook
@@ -18,8 +18,9 @@ REFUSAL_REACH: Final = 3
 YEAR_REACH: Final = 8
 MARKER_REACH: Final = 10
 REFUSED: Final = "refused"  # what is refused has not happened; a theme may say what it is then
+PURPOSE: Final = "purpose"  # striven for; where a theme makes nothing of it, what it says holds
 _FACTORS: Final = {
-    "past": 0.45, "background": 0.65, "conditional": 0.8, "expected": 0.95, "called_for": 0.95,
+    "past": 0.3, "background": 0.65, "conditional": 0.8, "expected": 0.95, "called_for": 0.95,
     "denied": 0.9, "reported": 1.0, "asserted": 1.0,
 }  # fmt: skip
 
@@ -84,13 +85,15 @@ class Modality:
                 return REFUSED, _FACTORS["denied"]
         if rule.status is not None:
             return rule.status, 1.0
+        if trigger.flags & TO:  # للتوصل إلى هدنة: what is striven for
+            return PURPOSE, _FACTORS["expected"]
         if trigger.flags & WILL:
             return "expected", _FACTORS["expected"]
         for status, mask in self._markers:
             for hit in scene.having(mask):
                 if (
                     _before(hit, trigger, MARKER_REACH)
-                    and scene.clause_of(hit.start) == clause
+                    and (status == "called_for" or scene.clause_of(hit.start) == clause)
                     and not _piece_of(hit, match)
                 ):
                     return status, _FACTORS[status]

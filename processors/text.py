@@ -8,6 +8,7 @@ then. Nothing here knows a language.
 """
 
 import re
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -27,6 +28,8 @@ STOP: Final = frozenset(".!?؟…\n۔")  # a sentence ends
 PAUSE: Final = frozenset("،,؛;:-–—()[]{}|/•*")  # a clause ends
 COMMAS: Final = frozenset("،,-–—")
 INSERTION_MAX_TOKENS: Final = 4
+FULL_SENTENCE_WORDS: Final = 4  # shorter lines (bylines, page furniture) move no lead down
+MAX_SENTENCE_TOKENS: Final = 300  # longer ones are cut: text without a full stop costs no more
 QUOTES: Final = frozenset("\"'«»“”‘’„‹›`")  # looked across
 
 _MARKS: Final = STOP | PAUSE
@@ -36,8 +39,8 @@ HEADLINE_MAX_CHARS: Final = 160
 
 @dataclass(slots=True)
 class Sentence:
-    """Tokens `first` to `last` (exclusive) of a page. `index` counts body sentences from
-    0; the headline's is -1."""
+    """Tokens `first` to `last` (exclusive) of a page. `index` counts full body sentences
+    from 0; the headline's is -1."""
 
     first: int
     last: int
@@ -95,7 +98,20 @@ def sentences(tokens: list[str], *, headline: bool = False) -> list[Sentence]:
                 clauses.append(i + 1)
         elif i == len(tokens) or not _joins(tokens, i):
             if words_before:
-                found.append(Sentence(first, i, index, clauses))
-                index += 0 if headline else 1
+                found.extend(_pieces(Sentence(first, i, index, clauses)))
+                if not headline and words_before >= FULL_SENTENCE_WORDS:
+                    index += 1
             first, clauses, words_before = i + 1, [], 0
     return found
+
+
+def _pieces(sentence: Sentence) -> list[Sentence]:
+    if sentence.last - sentence.first <= MAX_SENTENCE_TOKENS:
+        return [sentence]
+    cuts = range(sentence.first, sentence.last, MAX_SENTENCE_TOKENS)
+    ends = [*cuts[1:], sentence.last]
+    clauses = sentence.clauses
+    return [
+        Sentence(a, b, sentence.index, clauses[bisect_left(clauses, a) : bisect_right(clauses, b)])
+        for a, b in zip(cuts, ends, strict=True)
+    ]

@@ -1,0 +1,225 @@
+"""What one document gives: who is foreign where, how sure it is, and exact evidence."""
+
+import time
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processors.flagger import Document, Flagger, load_flagger
+from streams.records import Flag, Report, decode, encode
+
+
+@pytest.fixture(scope="module")
+def flagger() -> Flagger:
+    return load_flagger(check_examples=False)
+
+
+FLAGGER = load_flagger(check_examples=False)
+
+
+def found(
+    flagger: Flagger, text: str, title: str = "", **more: object
+) -> dict[tuple[str, str], Flag]:
+    flags = flagger.flag(Document(title, text, "ar", **more))  # type: ignore[arg-type]
+    return {(flag.theme, flag.development): flag for flag in flags}
+
+
+@pytest.mark.parametrize(
+    ("text", "country"),
+    [
+        ("قصفت طائرات تركية مواقع في شمال العراق.", "IQ"),
+        ("وصلت قوات روسية إلى مطار القامشلي في سوريا.", "SY"),
+        ("قتل ثلاثة من عناصر حزب الله اللبناني في ريف حمص.", "SY"),
+        ("انتشرت قوات إماراتية في مدينة عدن.", "YE"),
+        ("دخلت قوات إثيوبية بلدة في ولاية القضارف شرق السودان.", "SD"),
+        ("شنت إسرائيل غارات على مواقع في دمشق.", "SY"),
+    ],
+)
+def test_a_force_away_from_home_is_foreign(flagger: Flagger, text: str, country: str) -> None:
+    flags = [f for f in flagger.flag(Document("", text, "ar")) if f.theme == "foreign_force"]
+    assert flags
+    assert flags[0].countries == (country,)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "قصف الجيش السوري مواقع للمعارضة في ريف حلب.",
+        "انتشر الجيش اللبناني في بيروت وصيدا.",
+        "قتل جندي تركي في هجوم بمدينة ديار بكر.",
+        "دخلت القوات العراقية مدينة الموصل.",
+        "نفذ الجيش المصري عملية في شمال سيناء.",
+    ],
+)
+def test_a_force_at_home_is_not(flagger: Flagger, text: str) -> None:
+    assert not [f for f in flagger.flag(Document("", text, "ar")) if f.theme == "foreign_force"]
+
+
+def test_the_headline_tells_where(flagger: Flagger) -> None:
+    flags = found(flagger, "وصلت القوات التركية صباح اليوم.", "أنباء من العاصمة الليبية في طرابلس")
+    assert flags["foreign_force", "deployed"].countries == ("LY",)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "status"),
+    [
+        ("نفت روسيا وجود مرتزقة روس في ليبيا.", ("foreign_force", "denied"), "denied"),
+        ("نفت الحركة التوصل إلى هدنة في غزة.", ("ceasefire", "rejected"), "asserted"),
+        ("دعت الأمم المتحدة إلى هدنة في ليبيا.", ("ceasefire", "called_for"), "called_for"),
+        ("قال متحدث إن محتجين أغلقوا حقل الشرارة.", ("oil_field", "halted"), "reported"),
+        ("من المقرر أن تعلن الأطراف هدنة في تعز.", ("ceasefire", "agreed"), "expected"),
+    ],
+)
+def test_status(flagger: Flagger, text: str, key: tuple[str, str], status: str) -> None:
+    assert found(flagger, text)[key].status == status
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "أعلنت الأطراف هدنة عام 1991 في البلاد.",
+        "توصل الطرفان قبل سنوات إلى هدنة لم يكتب لها النجاح.",
+        "في ذكرى الحرب استعاد المحاربون لحظة إعلان وقف إطلاق النار.",
+    ],
+)
+def test_what_is_long_past_is_no_news(flagger: Flagger, text: str) -> None:
+    when = datetime(2024, 5, 1, tzinfo=UTC)
+    flags = flagger.flag(Document("", text, "ar", published=when))
+    assert flags == []
+
+
+def test_quantities_keep_their_unit(flagger: Flagger) -> None:
+    flag = found(flagger, "أغلق محتجون حقل الشرارة الذي ينتج ٧٠ ألف برميل يومياً في ليبيا.")[
+        "oil_field", "halted"
+    ]
+    (quantity,) = flag.quantities
+    assert (quantity.value, quantity.unit, quantity.of) == (70_000, "barrels_per_day", "oil")
+    assert quantity.text == "٧٠ ألف برميل يومياً"
+    flag = found(flagger, "وصل 1,400 مرتزق روسي إلى ليبيا.")["foreign_force", "deployed"]
+    assert [(q.value, q.unit) for q in flag.quantities] == [(1400, "fighters")]
+
+
+def test_speaker_places_and_actors_are_named(flagger: Flagger) -> None:
+    flag = found(flagger, "قال المتحدث باسم الجيش الليبي إن مرتزقة من فاغنر انسحبوا من مدينة سرت.")[
+        "foreign_force", "withdrawn"
+    ]
+    assert flag.speaker == "المتحدث باسم الجيش الليبي"
+    assert flag.places == ("سرت",)
+    assert any("فاغنر" in actor or "مرتزقة" in actor for actor in flag.actors)
+
+
+def test_two_events_in_two_countries_are_two_flags(flagger: Flagger) -> None:
+    text = "قصفت طائرات تركية مواقع في شمال العراق. وشنت طائرات حربية روسية غارات في إدلب."
+    flags = [f for f in flagger.flag(Document("", text, "ar")) if f.development == "strike"]
+    assert {flag.countries for flag in flags} == {("IQ",), ("SY",)}
+
+
+def test_one_event_told_twice_is_one_flag(flagger: Flagger) -> None:
+    text = "أغلق محتجون حقل الشرارة في ليبيا. وكرر مصدر أن محتجين أغلقوا حقل الشرارة في ليبيا."
+    flags = [f for f in flagger.flag(Document("", text, "ar")) if f.development == "halted"]
+    assert len(flags) == 1
+
+
+def test_the_lead_weighs_more_than_the_tail(flagger: Flagger) -> None:
+    news = "أغلق محتجون حقل الشرارة في ليبيا."
+    filler = "وتحدث الوزير عن خطط البلدية لتحسين الطرق في المدينة. " * 20
+    key = ("oil_field", "halted")
+    assert found(flagger, news + filler)[key].score > found(flagger, filler + news)[key].score
+
+
+def test_spans_are_exact_under_marks_and_tatweel(flagger: Flagger) -> None:
+    text = "\u200f«دَعَت» الأُمَمُ المُتَّحِدَة إلى وقــف\u200d «إطـلاق النـار» في طَرابُلُس."
+    flag = found(flagger, text)["ceasefire", "called_for"]
+    pieces = [text[s.start : s.end] for s in flag.spans]
+    assert "وقــف\u200d «إطـلاق النـار" in pieces
+    assert text.count(flag.quote) == 1
+
+
+def test_flags_travel_as_records(flagger: Flagger) -> None:
+    flags = flagger.flag(Document("", "انهارت الهدنة في غزة اليوم.", "ar"))
+    now = datetime(2024, 5, 1, tzinfo=UTC)
+    report = Report(
+        article_id="a", revision=1, url="u", title="", source="s", source_name="", language="ar",
+        seen=now, flags=tuple(flags),
+    )  # fmt: skip
+    assert decode(Report, encode(report)).flags == tuple(flags)
+
+
+WORDS = (
+    "هدنة وقف إطلاق النار غارات تركية في سوريا قوات روسية حقل الشرارة . ، « » نفت دعت رفض مرتزقة "
+    "ليبيا قصفت وصلت 1400 ألف برميل يوميا عام 2003 ـ ً abc ؟ التحالف العربي"
+)
+PIECES = st.sampled_from([*WORDS.split(), "\n", "\ud800", "\u200f"])
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(PIECES, max_size=60).map(" ".join), st.text(max_size=40))
+def test_any_text_gives_spans_within_it_and_quotes_from_it(text: str, title: str) -> None:
+    for flag in FLAGGER.flag(Document(title, text)):
+        assert 0 < flag.score <= 1
+        assert flag.quote in text or flag.quote in title
+        for span in flag.spans:
+            field = title if span.field == "title" else text
+            assert 0 <= span.start < span.end <= len(field)
+        for quantity in flag.quantities:
+            assert quantity.text in text + title
+
+
+ODD = {
+    "empty": "",
+    "one token of a million letters": "ه" * 1_000_000,
+    "no spaces": "هدنة" * 50_000,
+    "only diacritics": "ًٌٍ" * 1000,
+    "lone surrogates": "\ud800\udfff " * 1000,
+    "tatweel": "ـ" * 100_000,
+    "capitals": "CEASEFIRE " * 1000,
+    "arabizi": "hodna fi libya el youm " * 500,
+    "mixed": "هدنة truce 停战 перемирие " * 500,
+    "digits": "1" * 100_000,
+    "punctuation": "؟!،.«»" * 20_000,
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_text_is_read_without_a_crash(flagger: Flagger, name: str) -> None:
+    for language in ("ar", "en", "xx", None):
+        flags = flagger.flag(Document(ODD[name][:500], ODD[name], language))
+        assert isinstance(flags, list)
+        if name != "mixed":
+            assert flags == []
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "وقال الوزير إن المشروع سيوفر فرص عمل في المدينة. ",
+        "قصفت طائرات تركية مواقع في شمال العراق وانهارت الهدنة. ",
+        "قصفت طائرات تركية مواقع في شمال العراق وانهارت الهدنة ",
+        "«وقف " * 20 + "إطلاق ",
+    ],
+)
+def test_time_grows_with_length_alone(flagger: Flagger, unit: str) -> None:
+    def seconds(length: int) -> float:
+        text = (unit * (length // len(unit) + 1))[:length]
+        began = time.perf_counter()
+        flagger.flag(Document("", text, "ar"))
+        return time.perf_counter() - began
+
+    seconds(20_000)
+    small, large = min(seconds(100_000) for _ in range(3)), seconds(400_000)
+    assert large < small * 4 * 2.5 + 0.1
+
+
+def test_five_megabytes_are_read(flagger: Flagger) -> None:
+    text = "وقال الوزير إن المشروع سيوفر فرص عمل في المدينة. " * 55_000
+    assert len(text.encode()) > 4_800_000
+    assert flagger.flag(Document("", text, "ar")) == []
+
+
+def test_the_same_text_gives_the_same_flags(flagger: Flagger) -> None:
+    text = "انهارت الهدنة في غزة، وقصفت طائرات إسرائيلية خان يونس."
+    first = flagger.flag(Document("", text, "ar"))
+    assert first == load_flagger(check_examples=False).flag(Document("", text, "ar"))
+    assert [f.score for f in first] == sorted((f.score for f in first), reverse=True)
