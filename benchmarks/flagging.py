@@ -45,10 +45,10 @@ def made_texts(limit: int) -> list[str]:
     examples = [str(text) for _, text in ((r, t) for r, t, _, _ in flagger.examples())]
     made = []
     for i in range(limit):
-        parts = [FILLER] * 12
-        if i % 4 == 0:
-            parts[2:2] = rng.sample(examples, 3)
-        made.append("".join(parts))
+        text = " ".join(rng.sample(examples, 3)) + " " if i % 4 == 0 else ""
+        while len(text.encode()) < BYTES:
+            text += FILLER
+        made.append(text)
     return _sized(made)
 
 
