@@ -15,7 +15,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from processors.errors import RuleError
 from processors.gates import Gatekeeper
@@ -23,7 +23,7 @@ from processors.gazetteer import GAZETTEER_CONCEPTS, PLACE_NAMES, gazetteer_term
 from processors.lexicon import CLASSES, NORMALISERS, Lexicon, Term
 from processors.rules import Rule, Rulebook, Sequence, Theme
 from processors.source import Word
-from streams.records import DEVELOPMENTS
+from streams.records import DEVELOPMENTS, Status
 
 SCOPES: Final = ("clause", "sentence")
 FALLBACKS: Final = ("lead", "anywhere")
@@ -78,7 +78,17 @@ class _Compiler:
     def read(self, document: Mapping[Word, Any]) -> None:
         _check_keys(
             document,
-            ("concepts", "theme", "threshold", "anchors", "quiet", "turns", "rules", "title"),
+            (
+                "concepts",
+                "theme",
+                "threshold",
+                "anchors",
+                "quiet",
+                "turns",
+                "overrides",
+                "rules",
+                "title",
+            ),
             "a rule file",
         )
         for name, body in (document.get(Word("concepts")) or {}).items():
@@ -125,6 +135,9 @@ class _Compiler:
             elif key == "turns":
                 for status, turn in value.items():
                     theme.turns[str(status)] = {str(a): str(b) for a, b in turn.items()}
+            elif key == "overrides":
+                for development, others in value.items():
+                    theme.overrides[str(development)] = frozenset(_strings(others, development))
             elif key == "rules":
                 if not isinstance(value, list):
                     raise key.error("rules are a list", reason="schema")
@@ -262,6 +275,9 @@ class _Compiler:
             raise word.error("scope is clause or sentence, negated drop or keep", reason="schema")
         without = self._masks_of(body.get("without"), word)
         between_not = self._masks_of(body.get("between_not"), word)
+        status = body.get("status")
+        if status is not None and status not in get_args(Status):
+            raise word.error(f"unknown status {status!r}", reason="unknown")
         examples = body.get("examples") or {}
         _check_keys(examples, ("fire", "quiet"), "examples")
         return Rule(
@@ -281,7 +297,7 @@ class _Compiler:
             unless=self._masks_of(body.get("unless"), word),
             foreign=self._index(body.get("foreign"), match, word, -1),
             negated=str(negated),
-            status=body.get("status"),
+            status=str(status) if status is not None else None,  # type: ignore[arg-type]
             fallback=str(body.get("fallback", "")),
             fire=tuple(_strings(examples.get("fire") or [], word)),
             quiet=tuple(_strings(examples.get("quiet") or [], word)),

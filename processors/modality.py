@@ -16,6 +16,7 @@ NEGATION_REACH: Final = 1  # words between «لم» and what it negates
 DENIAL_REACH: Final = 10
 REFUSAL_REACH: Final = 3
 YEAR_REACH: Final = 8
+EARLIEST_NOW: Final = 2010  # no feed is older: a text that names only earlier years looks back
 MARKER_REACH: Final = 10
 REFUSED: Final = "refused"  # what is refused has not happened; a theme may say what it is then
 PURPOSE: Final = "purpose"  # striven for; where a theme makes nothing of it, what it says holds
@@ -28,7 +29,13 @@ _FACTORS: Final = {
 class Modality:
     """The judge of one article's matches."""
 
-    def __init__(self, book: Rulebook, published: datetime | None, tokens: list[str]) -> None:
+    def __init__(
+        self,
+        book: Rulebook,
+        published: datetime | None,
+        tokens: list[str],
+        headline: int = 0,  # how many of the tokens are the headline
+    ) -> None:
         mask = book.mask
         self._negation = mask("negation")
         self._denial = mask("denial")
@@ -43,12 +50,13 @@ class Modality:
         self._since = {"منذ", "since", "depuis"}
         self._speech = mask("speech")
         self._fold = book.lexicon.normaliser.fold
+        self._headline = headline
         self._published = published.year if published else None
         self._tokens = tokens
-        self._told: list[int | None] = []  # the article's latest year, once asked for
+        self._told: list[int] = []  # the article's latest year, once asked for
 
     @property
-    def _now(self) -> int | None:
+    def _now(self) -> int:
         """The year it is: of publication, else the latest the article names."""
         if self._published is not None:
             return self._published
@@ -63,7 +71,7 @@ class Modality:
             for hit in scene.having(self._negation):
                 if _before(hit, trigger, NEGATION_REACH) and not _piece_of(hit, match):
                     return None, 0.0
-        if self._is_past(match, tokens):
+        if self._is_past(match, tokens) or self._looks_back():
             return "past", _FACTORS["past"]
         clause = scene.clause_of(trigger.start)
         for hit in scene.having(self._background):
@@ -99,6 +107,14 @@ class Modality:
                     return status, _FACTORS[status]
         return ("reported" if scene.mask & self._speech else "asserted"), 1.0
 
+    def _looks_back(self) -> bool:
+        """Whether the headline names a year gone by: all below it is history."""
+        for token in self._tokens[: self._headline]:
+            year = _year(token)
+            if year is not None and year < self._now - 2:
+                return True
+        return False
+
     def _is_past(self, match: Match, tokens: list[str]) -> bool:
         scene = match.scene
         clause = scene.clause_of(match.trigger.start)
@@ -111,7 +127,7 @@ class Modality:
                 continue
             if match.start - YEAR_REACH <= at < match.end + YEAR_REACH:
                 now = self._now
-                if now is not None and year < now - 1 and not self._lasting(at, tokens):
+                if year < now - 1 and not self._lasting(at, tokens):
                     return True
         return False
 
@@ -136,6 +152,6 @@ def _year(token: str) -> int | None:
     return None
 
 
-def _latest_year(tokens: list[str]) -> int | None:
+def _latest_year(tokens: list[str]) -> int:
     years = [year for token in tokens if (year := _year(token)) is not None]
-    return max(years, default=None)
+    return max([*years, EARLIEST_NOW])

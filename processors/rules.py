@@ -54,6 +54,8 @@ class Theme:
     quiet: int = 0  # a headline with one of these silences the theme
     # by status, what a development becomes with it (denied: {agreed: rejected})
     turns: dict[str, dict[str, str]] = field(default_factory=dict)
+    # what a development in the headline takes from the text below (denied: [deployed])
+    overrides: dict[str, frozenset[str]] = field(default_factory=dict)
     rules: list[Rule] = field(default_factory=list)
 
 
