@@ -92,7 +92,8 @@ class Fetcher:
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=self._headers,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=20),
+            # The whole is bounded at each request; a timer for each read would cost as much.
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
             max_line_size=32768,
             max_field_size=32768,
         )

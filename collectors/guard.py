@@ -14,6 +14,7 @@ an IPv4 address inside (mapped, 6to4, NAT64).
 import ipaddress
 import socket
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 from urllib.parse import urlsplit
@@ -61,12 +62,8 @@ class AddressGuard:
         """Refuse a URL whose host is written as an address inside.
 
         Raises FetchError(address). Names are looked at when they are resolved."""
-        host = urlsplit(url).hostname or ""
-        try:
-            ip = ipaddress.ip_address(host.partition("%")[0])
-        except ValueError:
-            return
-        if not self._permits(ip):
+        ip = _literal(urlsplit(url).netloc)
+        if ip is not None and not self._permits(ip):
             raise FetchError(
                 f"{url}: {ip} is an address inside; collect.allow_networks can allow it",
                 reason="address",
@@ -88,6 +85,16 @@ class AddressGuard:
         if inner is not None:
             return self._permits(inner)
         return not any(ip in network for network in _REFUSED)
+
+
+@lru_cache(maxsize=4096)
+def _literal(netloc: str) -> IPv4Address | IPv6Address | None:
+    """The address that stands in a URL where a name could."""
+    host = urlsplit(f"//{netloc}").hostname or ""
+    try:
+        return ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
 
 
 def _inner(ip: IPv4Address | IPv6Address) -> IPv4Address | None:

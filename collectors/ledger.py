@@ -15,6 +15,7 @@ they are made again on the rows as they then are.
 """
 
 import asyncio
+import contextlib
 import queue
 import threading
 import time
@@ -110,34 +111,38 @@ class Ledger:
     # --- on the log's thread -------------------------------------------------------------
 
     def _work(self) -> None:
-        while (item := self._queue.get()) is not None:
-            if isinstance(item, _Decision):
-                batch, item = self._gather(item)
-                self._settle(batch)
-            if isinstance(item, _Call):
-                self._answer(item)
-            elif item is None:
-                return
+        while True:
+            items = self._gather()
+            decisions: list[_Decision[Any]] = []
+            for item in items:
+                if isinstance(item, _Decision) and len(decisions) < MOST:
+                    decisions.append(item)
+                    continue
+                self._settle(decisions)  # a call sees what was decided before it
+                decisions = []
+                if item is None:
+                    return
+                if isinstance(item, _Call):
+                    self._answer(item)
+                else:
+                    decisions.append(item)
+            self._settle(decisions)
 
-    def _gather(
-        self, first: _Decision[Any]
-    ) -> tuple[list[_Decision[Any]], "_Decision[Any] | _Call | None"]:
-        """Decisions that arrive together, and the call or end that came after them, if any
-        (else the first of them)."""
-        batch = [first]
-        until = time.monotonic() + self._gather_s
-        while len(batch) < MOST:
-            try:
-                item = self._queue.get(timeout=max(until - time.monotonic(), 0))
-            except queue.Empty:
-                break
-            if not isinstance(item, _Decision):
-                return batch, item
-            batch.append(item)
-        return batch, first
+    def _gather(self) -> "list[_Decision[Any] | _Call | None]":
+        """What arrives within the time of gathering. It sleeps meanwhile: to wake for each
+        item would take the interpreter from the event loop each time."""
+        items = [self._queue.get()]
+        if isinstance(items[0], _Decision):
+            time.sleep(self._gather_s)
+        with contextlib.suppress(queue.Empty):
+            while True:
+                items.append(self._queue.get_nowait())
+        return items
 
     def _settle(self, batch: list[_Decision[Any]]) -> None:
         """Decide and commit; on a log that is unavailable, again, until it is back."""
+        if not batch:
+            return
         backoff_s = 0.1
         while True:
             try:
