@@ -10,7 +10,6 @@ from rasid.cli.common import ConfigOption, JsonOption, load_config, print_json
 
 if TYPE_CHECKING:
     from collectors.catalogue import Source
-
     from rasid.config import Config
 
 app = typer.Typer(help="The sources: what is polled, and what answers.", no_args_is_help=True)
@@ -63,10 +62,10 @@ def check(names: Names = None, config: ConfigOption = None, as_json: JsonOption 
 
 async def _check_all(chosen: list["Source"], options: Any, *, quiet: bool) -> list[dict[str, Any]]:
     """All feeds, sites beside each other, the feeds of one site one after the other."""
-    from collectors.check import check_feed
     from rich.console import Console
     from rich.progress import Progress
 
+    from collectors.check import check_feed
     from collectors.urls import site_of
 
     by_site: dict[str, list[tuple[Any, Any]]] = {}
@@ -123,7 +122,6 @@ def _print_checks(results: list[dict[str, Any]]) -> None:
 
 def _chosen(names: list[str] | None, config: "Config") -> list["Source"]:
     from collectors.catalogue import load_catalogue, select
-
     from rasid.app import sources
 
     if not names:

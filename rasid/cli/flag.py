@@ -14,7 +14,6 @@ from rasid.cli.common import ConfigOption, JsonOption, fail, print_json
 
 if TYPE_CHECKING:
     from processors.flagger import Document, Flagger
-
     from streams.records import Flag
 
 _HEADLINE = 160  # a first line shorter than this, with others after it, is the headline
@@ -174,7 +173,6 @@ def _document(
 
     if name.startswith(("http://", "https://")):
         from collectors.single import fetch_article
-
         from rasid.app import collect_options, now
         from rasid.cli.common import load_config
 
