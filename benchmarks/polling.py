@@ -105,6 +105,7 @@ def collected(urls: list[str], folder: Path, rounds: int) -> float:
             site_delay_s=0.0,
             allow_networks=(ipaddress.ip_network("127.0.0.0/8"),),
             polls_at_once=AT_ONCE,
+            spread_s=0.0,
         ),
         clock=lambda: datetime.now(UTC),
         registry=registry,

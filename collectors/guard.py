@@ -59,10 +59,10 @@ class AddressGuard:
         return self._permits(ip)
 
     def check_host(self, url: str) -> None:
-        """Refuse a URL whose host is written as an address inside.
+        """Refuse a URL (a clean one) whose host is written as an address inside.
 
         Raises FetchError(address). Names are looked at when they are resolved."""
-        ip = _literal(urlsplit(url).netloc)
+        ip = _literal(url.split("/", 3)[2])
         if ip is not None and not self._permits(ip):
             raise FetchError(
                 f"{url}: {ip} is an address inside; collect.allow_networks can allow it",

@@ -15,10 +15,8 @@ they are made again on the rows as they then are.
 """
 
 import asyncio
-import contextlib
 import queue
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -54,8 +52,13 @@ class View:
 @dataclass(slots=True)
 class _Decision(Generic[T]):
     decide: Callable[[View], T]
-    loop: asyncio.AbstractEventLoop
     future: "asyncio.Future[T]"
+
+
+@dataclass(slots=True)
+class _Batch:
+    decisions: list[_Decision[Any]]
+    loop: asyncio.AbstractEventLoop
 
 
 @dataclass(slots=True)
@@ -65,12 +68,15 @@ class _Call:
 
 
 class Ledger:
-    """Owns the stage and its thread from construction to `close`."""
+    """Owns the stage and its thread from construction to `close`. Used from one event loop,
+    which gathers, so that the thread wakes once a batch: to wake for each decision would take
+    the interpreter from the loop each time."""
 
     def __init__(self, stage: Stage, *, gather_s: float = 0.02) -> None:
         self._stage = stage
         self._gather_s = gather_s
-        self._queue: queue.SimpleQueue[_Decision[Any] | _Call | None] = queue.SimpleQueue()
+        self._gathered: _Batch | None = None
+        self._queue: queue.SimpleQueue[_Batch | _Call | None] = queue.SimpleQueue()
         self._hurry = threading.Event()
         self.available = True
         self._thread = threading.Thread(target=self._work, name="collect-log", daemon=True)
@@ -83,12 +89,18 @@ class Ledger:
         and LogUnavailable once `hurry` was called. The decision may run more than once, so
         it must change nothing but the view."""
         loop = asyncio.get_running_loop()
+        if self._gathered is None:
+            self._gathered = _Batch([], loop)
+            loop.call_later(self._gather_s, self._flush, self._gathered)
         future: asyncio.Future[T] = loop.create_future()
-        self._queue.put(_Decision(decision, loop, future))
+        self._gathered.decisions.append(_Decision(decision, future))
+        if len(self._gathered.decisions) >= MOST:
+            self._flush(self._gathered)
         return await future
 
     async def call(self, call: Callable[[Stage], T]) -> T:
-        """Run a call on the stage, between two commits. Raises what it raises."""
+        """Run a call on the stage, after what was decided before. Raises what it raises."""
+        self._flush(self._gathered)
         return await asyncio.wrap_future(self._submit(call))
 
     def hurry(self) -> None:
@@ -99,9 +111,15 @@ class Ledger:
         """Commit what was handed in, give the seat up, end the thread. May be repeated."""
         self.hurry()
         if self._thread.is_alive():
+            self._flush(self._gathered)
             self._submit(lambda stage: stage.close())
             self._queue.put(None)
             self._thread.join()
+
+    def _flush(self, batch: _Batch | None) -> None:
+        if batch is not None and batch is self._gathered:
+            self._gathered = None
+            self._queue.put(batch)
 
     def _submit(self, call: Callable[[Stage], T]) -> "Future[T]":
         future: Future[T] = Future()
@@ -111,61 +129,30 @@ class Ledger:
     # --- on the log's thread -------------------------------------------------------------
 
     def _work(self) -> None:
-        while True:
-            items = self._gather()
-            decisions: list[_Decision[Any]] = []
-            for item in items:
-                if isinstance(item, _Decision) and len(decisions) < MOST:
-                    decisions.append(item)
-                    continue
-                self._settle(decisions)  # a call sees what was decided before it
-                decisions = []
-                if item is None:
-                    return
-                if isinstance(item, _Call):
-                    self._answer(item)
-                else:
-                    decisions.append(item)
-            self._settle(decisions)
+        while (item := self._queue.get()) is not None:
+            if isinstance(item, _Batch):
+                outcomes = self._settle(item.decisions)
+                if not item.loop.is_closed():
+                    item.loop.call_soon_threadsafe(_tell, item.decisions, outcomes)
+            else:
+                self._answer(item)
 
-    def _gather(self) -> "list[_Decision[Any] | _Call | None]":
-        """What arrives within the time of gathering. It sleeps meanwhile: to wake for each
-        item would take the interpreter from the event loop each time."""
-        items = [self._queue.get()]
-        if isinstance(items[0], _Decision):
-            time.sleep(self._gather_s)
-        with contextlib.suppress(queue.Empty):
-            while True:
-                items.append(self._queue.get_nowait())
-        return items
-
-    def _settle(self, batch: list[_Decision[Any]]) -> None:
+    def _settle(self, batch: list[_Decision[Any]]) -> list[Any]:
         """Decide and commit; on a log that is unavailable, again, until it is back."""
-        if not batch:
-            return
         backoff_s = 0.1
         while True:
             try:
-                outcomes = self._decide(batch)
-                break
+                return self._decide(batch)
             except LogUnavailable as error:
                 if self.available:
                     log.warning("log_unavailable", reason=error.reason, error=str(error))
                 self.available = False
                 if self._hurry.is_set():
-                    outcomes = [error] * len(batch)
-                    break
+                    return [error] * len(batch)
                 self._hurry.wait(backoff_s)
                 backoff_s = min(backoff_s * 2, _LONGEST_BACKOFF_S)
             except Exception as error:
-                outcomes = [error] * len(batch)
-                break
-        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Decision[Any], Any]]] = {}
-        for decision, outcome in zip(batch, outcomes, strict=True):
-            by_loop.setdefault(decision.loop, []).append((decision, outcome))
-        for loop, settled in by_loop.items():
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(_tell, settled)
+                return [error] * len(batch)
 
     def _decide(self, batch: list[_Decision[Any]]) -> list[Any]:
         tx = Transaction()
@@ -201,10 +188,10 @@ class _Result:
     value: Any
 
 
-def _tell(settled: list[tuple[_Decision[Any], Any]]) -> None:
-    for decision, outcome in settled:
+def _tell(decisions: list[_Decision[Any]], outcomes: list[Any]) -> None:
+    for decision, outcome in zip(decisions, outcomes, strict=True):
         if decision.future.done():
-            continue
+            continue  # cancelled: nobody waits any more
         if isinstance(outcome, _Result):
             decision.future.set_result(outcome.value)
         else:

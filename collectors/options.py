@@ -22,4 +22,5 @@ class CollectOptions:
     page_tries: int = 3  # of a page whose failure may pass, before the entry's own text is taken
     page_retry_s: float = 20.0  # until the second try; three times as long until each later one
     gather_s: float = 0.02  # outcomes of so long are committed together
+    spread_s: float = 0.02  # between two first polls after a start, so that they are no burst
     stop_s: float = 3.0  # requests under way may take so long to end

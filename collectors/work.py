@@ -38,8 +38,7 @@ from streams.records import FeedState
 log = structlog.get_logger(__name__)
 
 _TICK_S: Final = 0.25
-_SPREAD_S: Final = 0.02  # between two polls after a start, so that they are no burst
-_MOST_SPREAD_S: Final = 20.0
+_MOST_SPREAD_S: Final = 20.0  # until all have had theirs
 _WAITING_AT_ONCE: Final = 50_000  # entries held in memory
 # What has come and is not committed yet. While the log is away this fills, and nothing more
 # is fetched than can be written.
@@ -92,7 +91,7 @@ class Work:
         known, retired = await self._ledger.call(lambda stage: load_feeds(stage, self._configured))
         await self._retire(retired)
         self._metrics.begin_feeds()
-        spread_s = min(_SPREAD_S, _MOST_SPREAD_S / max(len(self._configured), 1))
+        spread_s = min(self._options.spread_s, _MOST_SPREAD_S / max(len(self._configured), 1))
         for number, (url, (source, feed)) in enumerate(self._configured.items()):
             state, due = known.get(url, (None, None))
             if state is None:
