@@ -157,6 +157,6 @@ def test_text_of_nothing_but_furniture_is_empty() -> None:
 )
 def test_no_line_takes_long(piece: str) -> None:
     line = (piece * MAX_LINE)[: MAX_LINE - 1] + "!"
-    began = time.perf_counter()
+    began = time.thread_time()
     without_furniture("\n".join([line] * 20))
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 2

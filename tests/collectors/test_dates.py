@@ -182,6 +182,6 @@ def test_what_is_written_as_iso_or_rfc_is_read_back(moment: datetime) -> None:
 @pytest.mark.parametrize("piece", ["1", "1 ", "5 مايو ", "20/", "منذ ", "12:", "+", "a ago ", "٣"])
 def test_long_lines_cost_no_more_than_short_ones(piece: str) -> None:
     text = piece * 100_000
-    began = time.perf_counter()
+    began = time.thread_time()
     parse_date(text, now=NOW)
-    assert time.perf_counter() - began < 0.1
+    assert time.thread_time() - began < 1

@@ -181,9 +181,9 @@ def test_a_headline_of_ten_thousand_characters_is_cut() -> None:
 
 def test_titles_cost_linear_time() -> None:
     for piece in ("<a ", "&amp;", "<b>", "&lt;" * 3, "<a href=" + "x" * 1_990):
-        began = time.perf_counter()
+        began = time.thread_time()
         plain_line(piece * 100_000)
-        assert time.perf_counter() - began < 0.2
+        assert time.thread_time() - began < 2  # quadratic, it would be minutes
 
 
 def test_the_longest_text_is_kept_as_it_is() -> None:

@@ -206,9 +206,9 @@ def test_odd_text_is_read_without_a_crash(flagger: Flagger, name: str) -> None:
 def test_time_grows_with_length_alone(flagger: Flagger, unit: str) -> None:
     def seconds(length: int) -> float:
         text = (unit * (length // len(unit) + 1))[:length]
-        began = time.perf_counter()
+        began = time.thread_time()
         flagger.flag(Document("", text, "ar"))
-        return time.perf_counter() - began
+        return time.thread_time() - began
 
     seconds(20_000)
     small, large = min(seconds(100_000) for _ in range(3)), seconds(400_000)

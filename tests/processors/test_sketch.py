@@ -70,7 +70,7 @@ def test_any_text_contains_itself(text: str) -> None:
 def test_five_thousand_articles_a_second() -> None:
     text = " ".join(article(1, 350))
     sketch(text)
-    began = time.perf_counter()
+    began = time.thread_time()
     for _ in range(200):
         sketch(text)
-    assert 200 / (time.perf_counter() - began) > 2000  # 5,000 on an idle core; CI is shared
+    assert 200 / (time.thread_time() - began) > 2000  # 5,000 on an idle core; CI is shared

@@ -140,6 +140,15 @@ class TestPosition:
         reader.rewind()
         assert keys(polled(reader, 2)) == ["b", "c"]
 
+    def test_what_was_given_out_before_a_rewind_can_still_be_committed(
+        self, writer: Stage, reader: Stage
+    ) -> None:
+        append(writer, FLAGS, "ab")
+        messages = polled(reader, 2)
+        reader.rewind()
+        reader.commit(Transaction(), messages[:1])
+        assert keys(polled(reader, 1)) == ["b"]
+
     def test_a_batch_can_be_committed_in_parts(self, writer: Stage, reader: Stage) -> None:
         append(writer, FLAGS, "abcd")
         messages = polled(reader, 4)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import sqlite3
 import tempfile
 import threading
@@ -14,7 +15,7 @@ import pytest
 
 from streams.errors import LogCorrupt, LogUnavailable, OwnershipLost
 from streams.log import Stage, Transaction
-from streams.records import ALERTS, FLAGS, TABLES, TOPICS
+from streams.records import ALERTS, FLAGS, STORIES, TABLES, TOPICS
 from streams.sqlite import SqliteLog
 from tests.fakes.clock import FakeClock
 from tests.fakes.streams_process import child
@@ -226,13 +227,13 @@ class TestUnavailable:
         stage = seated(log)
         stage.commit(records(10))
         tx = records(200, size=4000)
-        tx.put("rasid.stories", "s", b"1")
+        tx.put(STORIES, "s", b"1")
         for _ in range(2):
             with pytest.raises(LogUnavailable, match=r"rasid\.db: the disk is full") as caught:
                 stage.commit(tx)
             assert caught.value.reason == "full"
         assert len(list(log.read(FLAGS))) == 10
-        assert stage.get("rasid.stories", "s") is None
+        assert stage.get(STORIES, "s") is None
         stage.commit(records(5))
 
     def test_a_full_disk_can_be_relieved_by_expiry(self, path: Path, clock: FakeClock) -> None:
@@ -320,6 +321,57 @@ class TestUnavailable:
         assert len(list(log.read(FLAGS))) == 2
 
 
+class TestKill:
+    def test_at_any_statement_of_a_commit_leaves_all_of_it_or_nothing(self, tmp_path: Path) -> None:
+        outcomes = []
+        for statement in range(1, 100):
+            path = tmp_path / f"{statement}.db"
+            filled(path, count=3, size=10)
+            killed = commit_killed_at(path, statement)
+            log = open_log(path)
+            (flags,) = [info for info in log.topics() if info.name == FLAGS]
+            found = (
+                len(list(log.read(ALERTS))),
+                len(list(log.read(STORIES))),
+                flags.positions["alert"],
+            )
+            assert found in {(0, 0, 3), (2, 2, 0)}
+            outcomes.append(found)
+            if not killed:
+                break
+        assert outcomes[-1] == (2, 2, 0)
+        assert len(outcomes) > 8  # it was killed at BEGIN, each write, and COMMIT
+
+
+def commit_killed_at(path: Path, statement: int) -> bool:
+    """Commit records, rows and a position in a child that dies as it begins its
+    `statement`th SQL statement. False when there were not so many."""
+    process = os.fork()
+    if process == 0:
+        left = statement
+
+        def count(_: str) -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        try:
+            stage = seated(open_log(path), "alert", (FLAGS,))
+            messages = stage.poll(3, 1)
+            tx = records(2, topic=ALERTS)
+            tx.put(STORIES, "a", b"")
+            tx.put(STORIES, "b", b"")
+            stage._connection.set_trace_callback(count)
+            stage.commit(tx, messages)
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    assert code in (0, -signal.SIGKILL)
+    return code != 0
+
+
 class TestFence:
     def test_a_stage_that_lost_its_lock_cannot_commit(self, path: Path) -> None:
         log = open_log(path)
@@ -390,6 +442,19 @@ class TestSpace:
         assert log.expire({FLAGS: 1}, clock.advance(10)) == 3000
         assert path.stat().st_size < large / 20
         assert path.with_name("rasid.db-wal").stat().st_size == 0
+
+    def test_expiry_walks_over_many_records_dated_in_the_future(
+        self, path: Path, clock: FakeClock
+    ) -> None:
+        log = open_log(path, clock)
+        stage = seated(log)
+        right = clock()
+        clock.advance(365 * 86400)
+        stage.commit(records(1200))
+        clock.now = right
+        stage.commit(records(3))
+        assert log.expire({FLAGS: 1}, clock.advance(10)) == 3
+        assert log.expire({FLAGS: 1}, clock.advance(366 * 86400)) == 1200
 
     def test_a_reader_that_has_stopped_reading_holds_no_space(
         self, path: Path, clock: FakeClock

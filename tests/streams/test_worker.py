@@ -210,6 +210,9 @@ class TestBadRecord:
         assert bench.flags() == ["a"]
         assert bench.letters() == []
         assert bench.behind() == 2
+        bench.stop.clear()
+        assert worker.step(1) == 2
+        assert bench.flags() == ["a", "bad", "c"]
 
     def test_what_cannot_be_stored_costs_only_its_record(self, bench: Bench) -> None:
         bench.articles("a", "bad", "c")
