@@ -7,15 +7,18 @@ Times are whole microseconds since 1970, UTC.
 """
 
 import sqlite3
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Final
+from itertools import chain
+from typing import Any, Final
 
 from streams.log import Transaction
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
+
+ROWS_A_STATEMENT: Final = 100
 
 Known = Set[tuple[str, str]]  # (kind, name) of what certainly exists
 
@@ -72,8 +75,9 @@ def append_records(connection: sqlite3.Connection, tx: Transaction, now: int, kn
         (end,) = connection.execute(
             "SELECT end_offset FROM rasid_names WHERE name = ?", (topic,)
         ).fetchone()
-        connection.executemany(
-            f"INSERT INTO {quoted('topic', topic)} VALUES (?, ?, ?, ?)",  # noqa: S608
+        _insert(
+            connection,
+            quoted("topic", topic),
             [(end + at, key, now, value) for at, (key, value) in enumerate(items)],
         )
         connection.execute(
@@ -96,11 +100,12 @@ def write_rows(connection: sqlite3.Connection, tx: Transaction, now: int, known:
     for table, rows in puts.items():
         if ("table", table) not in known:
             ensure_name(connection, "table", table)
-        connection.executemany(
-            f"INSERT INTO {quoted('table', table)} VALUES (?, ?, ?, ?, ?)"  # noqa: S608
+        _insert(
+            connection,
+            quoted("table", table),
+            rows,
             " ON CONFLICT (key) DO UPDATE SET value = excluded.value, due = excluded.due,"
             " partition_key = excluded.partition_key, time = excluded.time",
-            rows,
         )
     for table, keys in deletes.items():
         if ("table", table) not in known:
@@ -108,4 +113,18 @@ def write_rows(connection: sqlite3.Connection, tx: Transaction, now: int, known:
         connection.executemany(
             f"DELETE FROM {quoted('table', table)} WHERE key = ?",  # noqa: S608
             keys,
+        )
+
+
+def _insert(
+    connection: sqlite3.Connection, it: str, rows: Sequence[tuple[Any, ...]], conflict: str = ""
+) -> None:
+    """Insert many rows a statement: each statement gives the interpreter away and must wait
+    to have it back, which among busy threads takes longer than the work."""
+    for first in range(0, len(rows), ROWS_A_STATEMENT):
+        some = rows[first : first + ROWS_A_STATEMENT]
+        one = "(" + ", ".join("?" * len(some[0])) + ")"
+        connection.execute(
+            f"INSERT INTO {it} VALUES {', '.join([one] * len(some))}{conflict}",  # noqa: S608
+            list(chain.from_iterable(some)),
         )
