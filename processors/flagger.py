@@ -22,6 +22,7 @@ from processors.matching import Match, Scene, matches, set_scene
 from processors.modality import PURPOSE, REFUSED, Modality
 from processors.places import Gazette
 from processors.rules import Rule, Rulebook, Theme
+from processors.schema import LanguageFile, ThemeFile, check_file, check_gazetteer
 from processors.source import Word, read_yaml
 from processors.text import sentences, words
 from streams.records import Flag
@@ -263,27 +264,29 @@ def load_flagger(folders: Sequence[Path] = (), *, check_examples: bool = True) -
     """The bundled rules and those of the users' folders. Raises RuleError."""
     digest = hashlib.sha256()
     shared: list[dict[Word, Any]] = []
-    languages: dict[str, tuple[dict[Word, Any], list[dict[Word, Any]]]] = {}
-    roots = [BUNDLED, *folders]
-    for root in roots:
+    languages: dict[str, tuple[dict[Word, Any], list[tuple[int, dict[Word, Any]]]]] = {}
+    for number, root in enumerate([BUNDLED, *folders]):
         if not root.is_dir():
             raise RuleError("no such folder of rules", reason="missing", file=str(root))
-        for path in sorted(root.glob("shared/*.yaml")):
+        for path in sorted(root.glob("*/*.yaml")):
             digest.update(path.read_bytes())
-            shared.append(read_yaml(path))
-        folders_of = (p for p in root.iterdir() if p.is_dir())
-        for folder in sorted(p for p in folders_of if p.name != "shared" and any(p.glob("*.yaml"))):
-            paths = sorted(folder.glob("*.yaml"))
-            for path in paths:
-                digest.update(path.read_bytes())
-            settings, documents = languages.setdefault(folder.name, ({}, []))
-            for path in paths:
-                if path.name == "language.yaml":
-                    settings.update(read_yaml(path))
-                else:
-                    documents.append(read_yaml(path))
+            document = read_yaml(path)
+            if path.parent.name == "shared":
+                check_gazetteer(document, path)
+                shared.append(document)
+                continue
+            settings, documents = languages.setdefault(path.parent.name, ({}, []))
+            if path.name == "language.yaml":
+                check_file(document, LanguageFile, path)
+                settings.update(document)
+            else:
+                check_file(document, ThemeFile, path)
+                documents.append((number, document))
+    for name, (settings, _) in languages.items():
+        if not settings:
+            raise RuleError("has no language.yaml", reason="missing", file=name)
     books = {
-        name: compile_language(settings, documents, shared, BUNDLED / name)
+        name: compile_language(settings, documents, shared)
         for name, (settings, documents) in languages.items()
     }
     flagger = Flagger(books, digest.hexdigest()[:16])

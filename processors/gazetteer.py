@@ -1,6 +1,7 @@
 """Gazetteers: names in several scripts with their country, shared by all languages.
 
     gazetteer: countries
+    source: general knowledge    # of every entry; one written {names: …, source: …} has its own
     entries: {LY: {names: [ليبيا, Libya], adjectives: [ليبي, Libyan], capital: […], towns: […],
                    leaders: […]}}
 
@@ -39,55 +40,66 @@ PLACE_NAMES: Final = tuple(name for name, _ in _COUNTRY_KEYS.values())
 GAZETTEER_CONCEPTS: Final = (
     *PLACE_NAMES,
     *_FORCE_KINDS.values(),
+    "company",
     "named_installation",
 )
 
 
 def gazetteer_terms(
-    document: Mapping[Word, Any], script: re.Pattern[str], heads: Mapping[str, Any]
+    document: Mapping[Any, Any], script: re.Pattern[str], heads: Mapping[Any, Any]
 ) -> Iterator[tuple[Term, int, str]]:
     """Terms in one script, with word class and concept. Raises RuleError."""
-    kind = document.get(Word("gazetteer"))
-    entries: Any = document.get(Word("entries")) or {}
+    kind, entries = document["gazetteer"], document["entries"]
     if kind == "countries":
         for code, body in entries.items():
             for key, values in body.items():
-                if key not in _COUNTRY_KEYS:
-                    raise key.error("unknown key of a country", reason="schema")
                 concept, cls = _COUNTRY_KEYS[key]
                 for value in values:
                     for name, label in _variants(value, script):
                         yield Term(name, 0, (str(code),), label), cls, concept
-    elif kind == "forces":
+    elif kind in ("forces", "companies"):
         for body in entries:
             home = tuple(map(str, body.get("home") or ()))
             theatre = tuple(map(str, body.get("theatre") or ()))
             force = body.get("kind")
-            if force not in _FORCE_KINDS:
-                raise force.error("unknown kind of force", reason="schema")
+            if kind == "companies":
+                concept = "company"
+            elif force in _FORCE_KINDS:
+                concept = _FORCE_KINDS[force]
+            else:
+                place = force if isinstance(force, Word) else next(iter(body))
+                raise place.error(
+                    f"unknown kind of force, one of {', '.join(_FORCE_KINDS)}", reason="schema"
+                )
             for value in body["names"]:
                 for name, label in _variants(value, script):
-                    yield Term(name, 0, home, label, theatre), NOUN, _FORCE_KINDS[force]
-    elif kind == "installations":
+                    yield Term(name, 0, home, label, theatre), NOUN, concept
+    else:
         for what, by_country in entries.items():
             for code, values in by_country.items():
                 for value in values:
-                    alone = value.startswith("+")
-                    for name, label in _variants(value.lstrip("+"), script):
-                        head = heads.get(what)
-                        if head:
-                            for form in head if isinstance(head, list) else [head]:
-                                text = form.replace("*", name) if "*" in form else f"{form} {name}"
-                                yield Term(text, 0, (str(code),), label), NOUN, "named_installation"
-                        if alone:
-                            yield Term(name, 0, (str(code),), label), NAME, "named_installation"
-    else:
-        raise next(iter(document)).error("unknown gazetteer", reason="schema")
+                    yield from _installation(value, str(code), script, heads.get(what))
 
 
-def _variants(value: Word, script: re.Pattern[str]) -> Iterator[tuple[str, str]]:
-    variants = [v.strip() for v in value.split("=")]
+def _installation(
+    value: Any, code: str, script: re.Pattern[str], head: Any
+) -> Iterator[tuple[Term, int, str]]:
+    """A name after each head noun of its kind; with `+` before it also alone."""
+    for name, label in _variants(value, script):
+        alone = name.startswith("+")
+        name, label = name.lstrip("+"), label.lstrip("+")
+        for form in head if isinstance(head, list) else [head] if head else []:
+            text = form.replace("*", name) if "*" in form else f"{form} {name}"
+            yield Term(text, 0, (code,), label), NOUN, "named_installation"
+        if alone:
+            yield Term(name, 0, (code,), label), NAME, "named_installation"
+
+
+def _variants(value: Any, script: re.Pattern[str]) -> Iterator[tuple[str, str]]:
+    text = value["names"] if isinstance(value, dict) else value
+    plus = "+" if text.startswith("+") else ""
+    variants = [v.strip().lstrip("+") for v in text.split("=")]
     mine = [v for v in variants if v and script.search(v)]
     label = mine[0].split("|")[0] if mine else ""
     for variant in mine:
-        yield variant, label
+        yield plus + variant, label

@@ -91,8 +91,8 @@ class Modality:
                 and not _piece_of(hit, match)
             ):
                 return REFUSED, _FACTORS["denied"]
-        if rule.status is not None:
-            return rule.status, 1.0
+        if rule.reads_as is not None:
+            return rule.reads_as, 1.0
         if trigger.flags & TO:  # للتوصل إلى هدنة: what is striven for
             return PURPOSE, _FACTORS["expected"]
         if trigger.flags & WILL:
