@@ -17,7 +17,7 @@ from processors.compiler import compile_language
 from processors.errors import RuleError
 from processors.events import Found, Part, events, make_flag
 from processors.evidence import Evidence
-from processors.lexicon import concepts_of
+from processors.lexicon import Hit, concepts_of
 from processors.matching import Match, Scene, matches, set_scene
 from processors.modality import PURPOSE, REFUSED, Modality
 from processors.places import Gazette
@@ -45,6 +45,33 @@ class Document:
     source: str | None = None
     source_country: str | None = None
     published: datetime | None = None
+
+
+@dataclass(slots=True)
+class Reading:
+    """One document as the rules see it."""
+
+    book: Rulebook
+    scenes: list[tuple[Part, Scene]]
+    gazette: Gazette
+    modality: Modality
+    sentences: int  # of the text
+    opening: int  # concepts of headline and first sentence
+    lead: int  # of the whole lead
+
+    def is_away(self, rule: Rule, hit: Hit, scene: Scene) -> bool:
+        """Whether a force acts away from its home."""
+        return self.gazette.theatre(hit, scene) is not None
+
+    def bars(self, rule: Rule, scene: Scene) -> str:
+        """Why the article as a whole does not let a rule count here; empty when it does."""
+        if rule.unless & self.opening:
+            return "its headline or first sentence speaks of what the rule must not have there"
+        if rule.fallback == "lead" and scene.sentence.index >= _LEAD_SENTENCES:
+            return "it counts in the lead only"
+        if rule.with_lead and not rule.with_lead & self.lead:
+            return "its lead lacks what the rule must have there"
+        return ""
 
 
 class Flagger:
@@ -76,7 +103,7 @@ class Flagger:
         ]  # fmt: skip
         if not any(self._promising(book, part) for part in fields):
             return []
-        return self._read(book, document, fields)
+        return self._read(_reading(book, document, fields))
 
     @staticmethod
     def _promising(book: Rulebook, part: Part) -> bool:
@@ -110,40 +137,26 @@ class Flagger:
             return book
         return self._by_script.get(script)
 
-    def _read(self, book: Rulebook, document: Document, fields: list[Part]) -> list[Flag]:
-        break_words = book.mask("clause_word")
-        scenes: list[tuple[Part, Scene]] = []
-        gazette = Gazette(book)
-        for part in fields:
-            for sentence in part.sentences:
-                hits = book.lexicon.find(part.tokens, part.entries, sentence.first, sentence.last)
-                if hits:
-                    scene = set_scene(book, sentence, hits, break_words)
-                    gazette.note(scene)
-                    scenes.append((part, scene))
-        tokens = [token for part in fields for token in part.tokens]
-        modality = Modality(book, document.published, tokens, len(fields[0].tokens))
-        count = max(1, len(fields[1].sentences))
-        found: list[Found] = []
-        opening = lead = 0  # concepts of headline and first sentence, of the whole lead
-        for _, scene in scenes:
-            if scene.sentence.index <= 0:
-                opening |= scene.mask
-            if scene.sentence.index < _CONTEXT_SENTENCES:
-                lead |= scene.mask
-        for theme in book.themes:
-            if theme.quiet and _is_quiet(theme.quiet, scenes):
-                continue
-            certain = self._search(
-                book, theme, scenes, gazette, modality, opening, lead, count, False
+    def read(self, document: Document) -> "Reading | None":
+        """A document taken apart: what rules are tried on. None when no rules are for it."""
+        book = self._book(document)
+        if book is None:
+            return None
+        fields = []
+        for name, raw in (("title", document.title), ("text", document.text)):
+            tokens = words(raw)
+            entries = list(map(book.lexicon.__getitem__, tokens))
+            fields.append(
+                Part(name, raw, tokens, entries, sentences(tokens, headline=name == "title"))  # type: ignore[arg-type]
             )
-            if not any(item.score >= theme.threshold for item in certain):
-                certain += self._search(
-                    book, theme, scenes, gazette, modality, opening, lead, count, True
-                )
-            found += _overridden(theme, certain)
-        evidence = Evidence(book)
-        thresholds = {theme.name: theme.threshold for theme in book.themes}
+        return _reading(book, document, fields)
+
+    def _read(self, reading: "Reading") -> list[Flag]:
+        found: list[Found] = []
+        for theme in reading.book.themes:
+            found += self.found(reading, theme)
+        evidence = Evidence(reading.book)
+        thresholds = {theme.name: theme.threshold for theme in reading.book.themes}
         flags = []
         for group in events(found):
             flag = make_flag(group, evidence)
@@ -151,49 +164,47 @@ class Flagger:
                 flags.append(flag)
         return sorted(flags, key=lambda f: (-f.score, f.theme, f.development, f.countries))
 
-    def _search(
-        self,
-        book: Rulebook,
-        theme: Theme,
-        scenes: Sequence[tuple[Part, Scene]],
-        gazette: Gazette,
-        modality: Modality,
-        opening: int,
-        lead: int,
-        count: int,
-        fallback: bool,
-    ) -> list[Found]:
+    def found(self, reading: "Reading", theme: Theme) -> list[Found]:
+        """Every match of a theme's rules that counts, below the threshold too."""
+        if theme.quiet and _is_quiet(theme.quiet, reading.scenes):
+            return []
+        certain = self._search(reading, theme, False)
+        if not any(item.score >= theme.threshold for item in certain):
+            certain += self._search(reading, theme, True)
+        return _overridden(theme, certain)
+
+    def _search(self, reading: "Reading", theme: Theme, fallback: bool) -> list[Found]:
         """All matches of a theme's rules, or of those to fall back on."""
         found = []
-        for part, scene in scenes:
+        for part, scene in reading.scenes:
             if not scene.mask & theme.anchors:
                 continue
-            weight = _position(scene.sentence.index, count)
             for rule in theme.rules:
-                if bool(rule.fallback) != fallback or rule.unless & opening:
+                if bool(rule.fallback) != fallback or reading.bars(rule, scene):
                     continue
-                if rule.fallback == "lead" and scene.sentence.index >= _LEAD_SENTENCES:
-                    continue
-                if rule.with_lead and not rule.with_lead & lead:
-                    continue
-                for match in matches(
-                    rule, scene, lambda _r, hit, s: gazette.theatre(hit, s) is not None
-                ):
-                    status, factor = modality.judge(match, part.tokens)
-                    if status is None:
-                        continue
-                    turn = theme.turns.get(status, {})
-                    development = turn.get(rule.development) or turn.get("*", rule.development)
-                    if status == REFUSED:
-                        if rule.development not in turn and "*" not in turn:
-                            continue
-                        status = "denied"
-                    elif status == PURPOSE:
-                        status = "expected"
-                    score = rule.weight * weight * factor
-                    countries = self._countries(gazette, match)
-                    found.append(Found(match, part, development, status, score, countries))
+                for match in matches(rule, scene, reading.is_away):
+                    item = self._judged(reading, theme, part, match)
+                    if item is not None:
+                        found.append(item)
         return found
+
+    def _judged(self, reading: "Reading", theme: Theme, part: Part, match: Match) -> Found | None:
+        """What a match means; None when the words around it take it back."""
+        rule = match.rule
+        status, factor = reading.modality.judge(match, part.tokens)
+        if status is None:
+            return None
+        turn = theme.turns.get(status, {})
+        development = turn.get(rule.development) or turn.get("*", rule.development)
+        if status == REFUSED:
+            if rule.development not in turn and "*" not in turn:
+                return None
+            status = "denied"
+        elif status == PURPOSE:
+            status = "expected"
+        score = rule.weight * _position(match.scene.sentence.index, reading.sentences) * factor
+        countries = self._countries(reading.gazette, match)
+        return Found(match, part, development, status, score, countries)
 
     @staticmethod
     def _countries(gazette: Gazette, match: Match) -> tuple[str, ...]:
@@ -236,6 +247,28 @@ class Flagger:
             if due != fired:
                 verb = "does not fire on" if due else "fires on"
                 raise text.error(f"rule {rule.id} {verb} its example", reason="example")
+
+
+def _reading(book: Rulebook, document: Document, fields: list[Part]) -> Reading:
+    break_words = book.mask("clause_word")
+    scenes: list[tuple[Part, Scene]] = []
+    gazette = Gazette(book)
+    opening = lead = 0
+    for part in fields:
+        for sentence in part.sentences:
+            hits = book.lexicon.find(part.tokens, part.entries, sentence.first, sentence.last)
+            if hits:
+                scene = set_scene(book, sentence, hits, break_words)
+                gazette.note(scene)
+                scenes.append((part, scene))
+                if sentence.index <= 0:
+                    opening |= scene.mask
+                if sentence.index < _CONTEXT_SENTENCES:
+                    lead |= scene.mask
+    tokens = [token for part in fields for token in part.tokens]
+    modality = Modality(book, document.published, tokens, len(fields[0].tokens))
+    count = max(1, len(fields[1].sentences))
+    return Reading(book, scenes, gazette, modality, count, opening, lead)
 
 
 def _overridden(theme: Theme, found: list[Found]) -> list[Found]:

@@ -188,6 +188,20 @@ class Lexicon(dict[str, Entry | None]):
             tuple(starts),
         )  # fmt: skip
 
+    def how(self, raw: str) -> str:
+        """For explaining: a token as it is read, what was taken off shown before and after
+        the form that a term has: «و+ب+ال+هدن+تهم»."""
+        folded = self.normaliser.fold(raw)
+        for rest, classes, _ in self.normaliser.readings(folded):
+            if any(kind & classes for _, kind in self._forms.get(rest, ())):
+                if rest == folded:
+                    return rest
+                before, found, after = folded.partition(rest[: max(2, len(rest) - 2)])
+                tail = rest[len(found) :]
+                after = after.removeprefix(tail)
+                return "+".join(piece for piece in (before, rest, after) if piece)
+        return folded
+
     def find(
         self, tokens: list[str], entries: list[Entry | None], first: int, last: int
     ) -> list[Hit]:
