@@ -16,6 +16,7 @@ marks, never across other punctuation.
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Final, NamedTuple
 
 from processors import arabic, latin
@@ -194,12 +195,12 @@ class Lexicon(dict[str, Entry | None]):
         folded = self.normaliser.fold(raw)
         for rest, classes, _ in self.normaliser.readings(folded):
             if any(kind & classes for _, kind in self._forms.get(rest, ())):
-                if rest == folded:
+                at = folded.find(rest[: max(2, len(rest) - 2)])
+                if at < 0:
                     return rest
-                before, found, after = folded.partition(rest[: max(2, len(rest) - 2)])
-                tail = rest[len(found) :]
-                after = after.removeprefix(tail)
-                return "+".join(piece for piece in (before, rest, after) if piece)
+                pairs = zip(rest, folded[at:], strict=False)
+                common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+                return "+".join(p for p in (folded[:at], rest, folded[at + common :]) if p)
         return folded
 
     def find(

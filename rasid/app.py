@@ -218,7 +218,7 @@ class App:
         if "process" in stages:
             self._processor = Processor(
                 self._log.stage("process", reads=(records.ARTICLES, records.BACKFILL)),
-                load_flagger(),
+                load_flagger(self._config.rules),
                 clock=clock,
                 registry=self.registry,
                 metrics=metrics,
@@ -335,7 +335,7 @@ class App:
     def _load_again(self) -> None:
         try:
             config = load(self._config_path)
-            flagger = load_flagger() if self._processor else None
+            flagger = load_flagger(config.rules) if self._processor else None
         except (ConfigError, RasidError) as error:
             log.error("reload_refused", error=str(error), kept="the running configuration")
             return

@@ -206,6 +206,9 @@ class Config(Part):
         "Unless given: core, or none where `sources` are.",
     )
     sources: list[OwnSource] = Field([], description="Sources of your own.")
+    rules: list[Path] = Field(
+        [], description="Folders of rules of your own, taken up after the bundled ones."
+    )
     receivers: list[ReceiverPart] = Field(
         [], description="Whom alerts can go to; a terminal unless given."
     )

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from rasid import __version__
-from rasid.cli import config, demo, feeds, flag, log, run
+from rasid.cli import config, demo, feeds, flag, log, rules, run
 from rasid.cli.common import fail
 from streams.errors import RasidError
 
@@ -48,6 +48,7 @@ app.command()(run.alert)
 app.command()(flag.flag)
 app.command()(config.init)
 app.add_typer(config.app, name="config")
+app.add_typer(rules.app, name="rules")
 app.add_typer(feeds.app, name="feeds")
 app.add_typer(log.app, name="log")
 
