@@ -226,3 +226,52 @@ def test_the_same_text_gives_the_same_flags(flagger: Flagger) -> None:
     first = flagger.flag(Document("", text, "ar"))
     assert first == load_flagger(check_examples=False).flag(Document("", text, "ar"))
     assert [f.score for f in first] == sorted((f.score for f in first), reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "speaker"),
+    [
+        ("قال المتحدث باسم الجيش أحمد الورفلي إن الهدنة انهارت في سرت.",
+         "المتحدث باسم الجيش أحمد الورفلي"),
+        ("مصادر مطلعة قالت إن الهدنة انهارت في سرت.", "مصادر مطلعة"),
+        ("انهارت الهدنة في سرت، بحسب مصدر عسكري.", "مصدر عسكري"),
+        ("جاء ذلك في وقت أعلنت فيه قوات حفتر استعادة السيطرة على حقل الفيل النفطي.", "قوات حفتر"),
+        ("وأعلن أمس الناطق باسم البعثة خرق الهدنة في الحديدة.", "الناطق باسم البعثة"),
+        ("وقال الوزير في تصريح صحفي: «لقد خرقوا الهدنة في تعز».", "الوزير"),
+        ("نفت موسكو وجود مرتزقة روس في ليبيا.", "موسكو"),
+        ("دعا غوتيريش إلى وقف فوري لإطلاق النار في ليبيا.", "غوتيريش"),
+        ("انهارت الهدنة في سرت.", None),
+    ],
+)  # fmt: skip
+def test_who_says_it(flagger: Flagger, text: str, speaker: str | None) -> None:
+    assert flagger.flag(Document("", text, "ar"))[0].speaker == speaker
+
+
+@pytest.mark.parametrize(
+    ("text", "quantities"),
+    [
+        ("توقف حقل الشرارة الذي ينتج 70 ألف برميل يومياً.",
+         [(70_000, "barrels_per_day", "70 ألف برميل يومياً")]),
+        ("أغلق محتجون حقل السرير فخسرت البلاد مليون و200 ألف برميل.",
+         [(1_200_000, "barrels", "مليون و200 ألف برميل")]),
+        ("قتل ثلاثة جنود أتراك في هجوم بريف إدلب في سوريا.", [(3, "soldiers", "ثلاثة جنود")]),
+        ("وصل 1,400 مرتزق روسي إلى ليبيا.", [(1400, "fighters", "1,400 مرتزق")]),
+        ("سجلت البعثة مئة وعشرين خرقا لوقف إطلاق النار في الحديدة.",
+         [(120, "breaches", "مئة وعشرين خرقا")]),
+        ("وصلت ألفا مقاتل سوري و12 آلية إلى ليبيا لدعم قوات تركية.",
+         [(2000, "fighters", "ألفا مقاتل"), (12, "vehicles", "12 آلية")]),
+    ],
+)  # fmt: skip
+def test_what_is_counted(
+    flagger: Flagger, text: str, quantities: list[tuple[float, str, str]]
+) -> None:
+    (flag, *_) = flagger.flag(Document("", text, "ar"))
+    assert [(q.value, q.unit, q.text) for q in flag.quantities] == quantities
+
+
+def test_the_quote_is_the_shortest_sentence_that_says_it(flagger: Flagger) -> None:
+    text = (
+        "اتهمت الحكومة الجماعة بخرق الهدنة في تعز بعد اجتماع مطول حضره عدد من القادة والوجهاء. "
+        "وخرقت الجماعة الهدنة في تعز."
+    )
+    assert found(flagger, text)["ceasefire", "violated"].quote == "وخرقت الجماعة الهدنة في تعز."
