@@ -202,7 +202,7 @@ class Flagger:
             status = "denied"
         elif status == PURPOSE:
             status = "expected"
-        score = rule.weight * _position(match.scene.sentence.index, reading.sentences) * factor
+        score = rule.weight * factor * _position(match.scene, reading.sentences)
         countries = self._countries(reading.gazette, match)
         return Found(match, part, development, status, score, countries)
 
@@ -251,6 +251,7 @@ class Flagger:
 
 def _reading(book: Rulebook, document: Document, fields: list[Part]) -> Reading:
     break_words = book.mask("clause_word")
+    caption, related = book.mask("caption"), book.mask("related")
     scenes: list[tuple[Part, Scene]] = []
     gazette = Gazette(book)
     opening = lead = 0
@@ -259,6 +260,10 @@ def _reading(book: Rulebook, document: Document, fields: list[Part]) -> Reading:
             hits = book.lexicon.find(part.tokens, part.entries, sentence.first, sentence.last)
             if hits:
                 scene = set_scene(book, sentence, hits, break_words)
+                if part.name == "text":
+                    if _begins(scene, related):
+                        continue  # «اقرأ أيضا: …» tells of another article
+                    scene.caption = _begins(scene, caption)
                 gazette.note(scene)
                 scenes.append((part, scene))
                 if sentence.index <= 0:
@@ -269,6 +274,12 @@ def _reading(book: Rulebook, document: Document, fields: list[Part]) -> Reading:
     modality = Modality(book, document.published, tokens, len(fields[0].tokens))
     count = max(1, len(fields[1].sentences))
     return Reading(book, scenes, gazette, modality, count, opening, lead)
+
+
+def _begins(scene: Scene, mask: int) -> bool:
+    """Whether a line of the text begins with a word of these concepts."""
+    first = scene.sentence.first
+    return any(hit.start <= first + 1 for hit in scene.having(mask))  # a bracket may precede
 
 
 def _overridden(theme: Theme, found: list[Found]) -> list[Found]:
@@ -286,8 +297,12 @@ def _is_quiet(quiet: int, scenes: Sequence[tuple[Part, Scene]]) -> bool:
     return bool(told) and (told[0] < 0 or len(told) >= 2)
 
 
-def _position(index: int, count: int) -> float:
-    """The headline and the lead weigh more than the tail."""
+def _position(scene: Scene, count: int) -> float:
+    """The headline and the lead weigh more than the tail; what stands under a picture may be
+    old."""
+    index = scene.sentence.index
+    if scene.caption:
+        return 0.6
     if index < _LEAD_SENTENCES:
         return 1.0
     return 0.92 if index < 8 or index < count * 0.6 else 0.85

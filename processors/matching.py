@@ -20,6 +20,7 @@ class Scene:
     hits: list[Hit]
     mask: int  # of all hits
     filler: int = 0  # concepts that may stand between the parts of a sequence
+    caption: bool = False  # the line under a picture
 
     def having(self, mask: int) -> list[Hit]:
         if not self.mask & mask:

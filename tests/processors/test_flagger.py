@@ -275,3 +275,19 @@ def test_the_quote_is_the_shortest_sentence_that_says_it(flagger: Flagger) -> No
         "وخرقت الجماعة الهدنة في تعز."
     )
     assert found(flagger, text)["ceasefire", "violated"].quote == "وخرقت الجماعة الهدنة في تعز."
+
+
+@pytest.mark.parametrize("line", ["اقرأ أيضاً: {}", "(شاهد أيضا) {}", "• طالع: {}"])
+def test_a_line_that_leads_elsewhere_is_not_this_articles(flagger: Flagger, line: str) -> None:
+    text = "عقد المجلس البلدي جلسته الشهرية وناقش موازنة العام وخطة النظافة.\n{}\n"
+    there = "انهيار الهدنة في تعز وتجدد القصف"
+    assert found(flagger, text.format(line.format(there))) == {}
+    assert found(flagger, text.format(there))
+
+
+def test_a_caption_weighs_less_than_a_sentence(flagger: Flagger) -> None:
+    text = "جنود روس وصلوا إلى مطار القامشلي في سوريا"
+    plain, under = found(flagger, text), found(flagger, f"صورة: {text} (رويترز)")
+    key = ("foreign_force", "deployed")
+    assert key in plain
+    assert key not in under or under[key].score < plain[key].score
