@@ -159,8 +159,20 @@ class _Compiler:
         lead_gates, self.lexicon.watched = keeper.gates(themes, lead=True)
         return Rulebook(
             self.language, self.lexicon, self.bits, sequences, themes, masking, self.script,
-            gates, lead_gates,
+            gates, lead_gates, self._context(themes, masking),
         )  # fmt: skip
+
+    def _context(self, themes: Iterable[Theme], masking: int) -> int:
+        """Concepts that the article as a whole is judged by: places, what silences a theme,
+        what rules ask of headline and lead."""
+        context = masking
+        for name in (*PLACE_NAMES, "local_force", "locative", "caption", "related"):
+            context |= self.bits.get(name, 0)
+        for theme in themes:
+            context |= theme.quiet
+            for rule in theme.rules:
+                context |= rule.unless | rule.with_lead
+        return context
 
     def _closure(self, name: str) -> int:
         """The concept's bit and those of all that include it."""

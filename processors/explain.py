@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from processors.events import Found, Part
-from processors.flagger import Document, Flagger, Reading
+from processors.flagger import Document, Flagger
 from processors.lexicon import Hit
 from processors.matching import Scene, lacking, matches
+from processors.reading import Reading
 from processors.rules import Rule, Rulebook, Theme
 from streams.records import Flag
 

@@ -1,15 +1,13 @@
 """Document in, flags out: pure, the same text and rules give the same flags.
 
-    words | known? | sentences | hits | scenes | rules | statuses | one flag an event
+    words | known? | sentences | terms | rules | statuses | one flag an event
 
-A text without any anchor of a theme ends after the second step.
+A text without any word that a rule waits for ends after the second step.
 """
 
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,61 +15,20 @@ from processors.compiler import compile_language
 from processors.errors import RuleError
 from processors.events import Found, Part, events, make_flag
 from processors.evidence import Evidence
-from processors.lexicon import Hit, concepts_of
-from processors.matching import Match, Scene, matches, set_scene
-from processors.modality import PURPOSE, REFUSED, Modality
+from processors.matching import Match, Scene, matches
+from processors.modality import PURPOSE, REFUSED
 from processors.places import Gazette
+from processors.reading import LEAD_SENTENCES, Reading, read
+from processors.reading import Document as Document  # what callers of `flag` make
 from processors.rules import Rule, Rulebook, Theme
 from processors.schema import LanguageFile, ThemeFile, check_file, check_gazetteer
 from processors.source import Word, read_yaml
-from processors.text import sentences, words
 from streams.records import Flag
 
 BUNDLED = Path(__file__).parent / "rules"
-_LEAD_SENTENCES = 3
-_CONTEXT_SENTENCES = 8
 _ARABIC = re.compile("[\u0620-\u064a]")
 _LATIN = re.compile("[A-Za-z]")
 _PREFERRED = ("ar", "en")  # of the languages of one script, for a text that does not say
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """What flagging needs of an article."""
-
-    title: str
-    text: str
-    language: str | None = None
-    source: str | None = None
-    source_country: str | None = None
-    published: datetime | None = None
-
-
-@dataclass(slots=True)
-class Reading:
-    """One document as the rules see it."""
-
-    book: Rulebook
-    scenes: list[tuple[Part, Scene]]
-    gazette: Gazette
-    modality: Modality
-    sentences: int  # of the text
-    opening: int  # concepts of headline and first sentence
-    lead: int  # of the whole lead
-
-    def is_away(self, rule: Rule, hit: Hit, scene: Scene) -> bool:
-        """Whether a force acts away from its home."""
-        return self.gazette.theatre(hit, scene) is not None
-
-    def bars(self, rule: Rule, scene: Scene) -> str:
-        """Why the article as a whole does not let a rule count here; empty when it does."""
-        if rule.unless & self.opening:
-            return "its headline or first sentence speaks of what the rule must not have there"
-        if rule.fallback == "lead" and scene.sentence.index >= _LEAD_SENTENCES:
-            return "it counts in the lead only"
-        if rule.with_lead and not rule.with_lead & self.lead:
-            return "its lead lacks what the rule must have there"
-        return ""
 
 
 class Flagger:
@@ -90,41 +47,8 @@ class Flagger:
         book = self._book(document)
         if book is None:
             return []
-        look = book.lexicon.__getitem__
-        title, text = words(document.title), words(document.text)
-        title_entries, text_entries = list(map(look, title)), list(map(look, text))
-        anchors = book.lexicon.anchors
-        if anchors.isdisjoint(text_entries) and anchors.isdisjoint(title_entries):
-            return []
-        fields = [
-            Part("title", document.title, title, title_entries,
-                   sentences(title, headline=True)),
-            Part("text", document.text, text, text_entries, sentences(text)),
-        ]  # fmt: skip
-        if not any(self._promising(book, part) for part in fields):
-            return []
-        return self._read(_reading(book, document, fields))
-
-    @staticmethod
-    def _promising(book: Rulebook, part: Part) -> bool:
-        """Whether some rule's pieces stand together in some sentence, whoever is foreign."""
-        break_words = book.mask("clause_word")
-        anchors = book.lexicon.anchors
-        for sentence in part.sentences:
-            known = set(part.entries[sentence.first : sentence.last])
-            if anchors.isdisjoint(known):
-                continue
-            lead = sentence.index < _LEAD_SENTENCES
-            if not book.possible(concepts_of(known), lead=lead):
-                continue
-            hits = book.lexicon.find(part.tokens, part.entries, sentence.first, sentence.last)
-            scene = set_scene(book, sentence, hits, break_words)
-            for theme in book.themes:
-                if scene.mask & theme.anchors:
-                    for rule in theme.rules:
-                        if (lead or rule.fallback != "lead") and matches(rule, scene, None):
-                            return True
-        return False
+        reading = read(book, document)
+        return [] if reading is None else self._flags(reading)
 
     def _book(self, document: Document) -> Rulebook | None:
         """The rules of the text's language: as it says, unless its script says otherwise."""
@@ -137,21 +61,12 @@ class Flagger:
             return book
         return self._by_script.get(script)
 
-    def read(self, document: Document) -> "Reading | None":
-        """A document taken apart: what rules are tried on. None when no rules are for it."""
+    def read(self, document: Document) -> Reading | None:
+        """A document taken apart in full. None when no rules are for its language."""
         book = self._book(document)
-        if book is None:
-            return None
-        fields = []
-        for name, raw in (("title", document.title), ("text", document.text)):
-            tokens = words(raw)
-            entries = list(map(book.lexicon.__getitem__, tokens))
-            fields.append(
-                Part(name, raw, tokens, entries, sentences(tokens, headline=name == "title"))  # type: ignore[arg-type]
-            )
-        return _reading(book, document, fields)
+        return None if book is None else read(book, document, whole=True)
 
-    def _read(self, reading: "Reading") -> list[Flag]:
+    def _flags(self, reading: Reading) -> list[Flag]:
         found: list[Found] = []
         for theme in reading.book.themes:
             found += self.found(reading, theme)
@@ -164,7 +79,7 @@ class Flagger:
                 flags.append(flag)
         return sorted(flags, key=lambda f: (-f.score, f.theme, f.development, f.countries))
 
-    def found(self, reading: "Reading", theme: Theme) -> list[Found]:
+    def found(self, reading: Reading, theme: Theme) -> list[Found]:
         """Every match of a theme's rules that counts, below the threshold too."""
         if theme.quiet and _is_quiet(theme.quiet, reading.scenes):
             return []
@@ -173,10 +88,10 @@ class Flagger:
             certain += self._search(reading, theme, True)
         return _overridden(theme, certain)
 
-    def _search(self, reading: "Reading", theme: Theme, fallback: bool) -> list[Found]:
+    def _search(self, reading: Reading, theme: Theme, fallback: bool) -> list[Found]:
         """All matches of a theme's rules, or of those to fall back on."""
         found = []
-        for part, scene in reading.scenes:
+        for part, scene in reading.live:
             if not scene.mask & theme.anchors:
                 continue
             for rule in theme.rules:
@@ -188,7 +103,7 @@ class Flagger:
                         found.append(item)
         return found
 
-    def _judged(self, reading: "Reading", theme: Theme, part: Part, match: Match) -> Found | None:
+    def _judged(self, reading: Reading, theme: Theme, part: Part, match: Match) -> Found | None:
         """What a match means; None when the words around it take it back."""
         rule = match.rule
         status, factor = reading.modality.judge(match, part.tokens)
@@ -249,39 +164,6 @@ class Flagger:
                 raise text.error(f"rule {rule.id} {verb} its example", reason="example")
 
 
-def _reading(book: Rulebook, document: Document, fields: list[Part]) -> Reading:
-    break_words = book.mask("clause_word")
-    caption, related = book.mask("caption"), book.mask("related")
-    scenes: list[tuple[Part, Scene]] = []
-    gazette = Gazette(book)
-    opening = lead = 0
-    for part in fields:
-        for sentence in part.sentences:
-            hits = book.lexicon.find(part.tokens, part.entries, sentence.first, sentence.last)
-            if hits:
-                scene = set_scene(book, sentence, hits, break_words)
-                if part.name == "text":
-                    if _begins(scene, related):
-                        continue  # «اقرأ أيضا: …» tells of another article
-                    scene.caption = _begins(scene, caption)
-                gazette.note(scene)
-                scenes.append((part, scene))
-                if sentence.index <= 0:
-                    opening |= scene.mask
-                if sentence.index < _CONTEXT_SENTENCES:
-                    lead |= scene.mask
-    tokens = [token for part in fields for token in part.tokens]
-    modality = Modality(book, document.published, tokens, len(fields[0].tokens))
-    count = max(1, len(fields[1].sentences))
-    return Reading(book, scenes, gazette, modality, count, opening, lead)
-
-
-def _begins(scene: Scene, mask: int) -> bool:
-    """Whether a line of the text begins with a word of these concepts."""
-    first = scene.sentence.first
-    return any(hit.start <= first + 1 for hit in scene.having(mask))  # a bracket may precede
-
-
 def _overridden(theme: Theme, found: list[Found]) -> list[Found]:
     """Without what the headline takes back: «تنفي وصول قوات» tells how to read the text."""
     taken: frozenset[str] = frozenset()
@@ -303,7 +185,7 @@ def _position(scene: Scene, count: int) -> float:
     index = scene.sentence.index
     if scene.caption:
         return 0.6
-    if index < _LEAD_SENTENCES:
+    if index < LEAD_SENTENCES:
         return 1.0
     return 0.92 if index < 8 or index < count * 0.6 else 0.85
 

@@ -204,13 +204,19 @@ class Lexicon(dict[str, Entry | None]):
         return folded
 
     def find(
-        self, tokens: list[str], entries: list[Entry | None], first: int, last: int
+        self,
+        tokens: list[str],
+        entries: list[Entry | None],
+        first: int,
+        last: int,
+        wanted: int = -1,
     ) -> list[Hit]:
-        """Every term between two tokens, by start, the longer first."""
+        """Every term between two tokens, by start, the longer first; of `wanted` concepts at
+        least all."""
         hits: list[Hit] = []
         for i in range(first, last):
             entry = entries[i]
-            if entry is None:
+            if entry is None or not entry.potential & wanted:
                 continue
             if entry.nodes:
                 longer: dict[tuple[int, int], Hit] = {}

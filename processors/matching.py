@@ -50,8 +50,10 @@ class Match:
         return max(piece.end for piece in self.pieces)
 
 
-def set_scene(book: Rulebook, sentence: Sentence, hits: list[Hit], break_words: int) -> Scene:
-    """Hide what masking concepts cover, add the sequences, cut clauses at their words."""
+def set_scene(book: Rulebook, sentence: Sentence, hits: list[Hit], *, whole: bool = True) -> Scene:
+    """Hide what masking concepts cover, add the sequences (unless the sentence is only
+    context: those that tell of the article), cut clauses at their words."""
+    break_words = book.mask("clause_word")
     hits = outermost(unmasked(hits, book.masking))
     mask = 0
     for hit in hits:
@@ -61,7 +63,8 @@ def set_scene(book: Rulebook, sentence: Sentence, hits: list[Hit], break_words: 
         cuts = {hit.start for hit in hits if hit.mask & break_words}
         sentence.clauses = sorted(cuts.union(sentence.clauses))
     for sequence in book.sequences:
-        _compose(sequence, scene)
+        if whole or sequence.mask & book.context:
+            _compose(sequence, scene)
     return scene
 
 

@@ -76,6 +76,7 @@ class Rulebook:
     # the other items of the rules that share it.
     gates: "Gates" = field(default_factory=list)
     lead_gates: "Gates" = field(default_factory=list)  # with the rules to fall back on
+    context: int = 0  # concepts that the article as a whole is judged by
 
     def possible(self, mask: int, *, lead: bool) -> bool:
         """Whether text whose terms have these concepts can match any rule."""
