@@ -21,6 +21,11 @@ class Gazette:
         self.adjective = mask("nationality")
         self.party = mask("local_force")
         self.locative = mask("locative")
+        self.capital = mask("capital")
+        self.town = mask("country", "town", "named_installation")
+        self.land = mask("land")  # «أراضي»: what an adjective after it makes a place
+        self.frontier = mask("frontier")  # «الحدود مع»: beside the place, not in it
+        self.struck = mask("strike_verb")
         self.weights: dict[str, float] = defaultdict(float)
         self.located_weights: dict[str, float] = defaultdict(float)
 
@@ -30,6 +35,8 @@ class Gazette:
         factor = 4.0 if index < 0 else 3.0 if index == 0 else 1.0
         for hit in scene.having(self.place | self.adjective):
             if hit.parts:
+                continue
+            if self._is_beyond(hit, scene):
                 continue
             share = 0.5 if hit.mask & self.adjective else 1.0
             located = self._is_located(hit, scene)
@@ -49,15 +56,24 @@ class Gazette:
         )
 
     def _is_located(self, hit: Hit, scene: Scene) -> bool:
-        """Whether a place is named as a place: «في ليبيا», «بطرابلس», «شمال سوريا»."""
+        """Whether a place is named as a place: «في ليبيا», «بطرابلس», «شمال سوريا», «الأراضي
+        السورية»."""
         if hit.flags & IN or hit.mask & self.located:
             return True
-        if hit.mask & self.adjective:
-            return False
-        for other in scene.having(self.locative):
-            if 0 <= hit.start - other.end < LOCATIVE_REACH:
-                return True
-        return False
+        if hit.mask & self.adjective and not hit.mask & self.place:
+            return self._follows(hit, scene, self.land, 0)
+        if self._follows(hit, scene, self.locative, LOCATIVE_REACH - 1):
+            return True
+        # «قصفت إسرائيل دمشق»; elsewhere a capital is as often its government
+        return bool(hit.mask & self.capital) and self._follows(hit, scene, self.struck, 1)
+
+    @staticmethod
+    def _follows(hit: Hit, scene: Scene, mask: int, reach: int) -> bool:
+        return any(0 <= hit.start - other.end <= reach for other in scene.having(mask))
+
+    def _is_beyond(self, hit: Hit, scene: Scene) -> bool:
+        """Whether a place is only what something lies beside: «قرب الحدود مع سوريا»."""
+        return self._follows(hit, scene, self.frontier, 0)
 
     def here(self, scene: Scene, start: int, end: int) -> tuple[str, ...]:
         """Countries of the places named as such between two tokens."""
@@ -72,33 +88,24 @@ class Gazette:
         Empty when it is foreign, nobody says where."""
         home = set(actor.codes)
         anywhere = ANYWHERE in home
-        inside = [p for p in scene.hits if actor.start <= p.start and p.end <= actor.end]
-        own = {id(part) for part in inside}
-        clause = scene.clause_of(actor.start)
-        located, bare, adjectives = [], [], []
-        for hit in scene.having(self.place | self.adjective | self.party):
-            if hit.parts or id(hit) in own:
-                continue
-            if hit.mask & self.party:
-                bare.append(hit)
-            elif hit.mask & self.adjective and not hit.mask & self.place:
-                adjectives.append(hit)
-            elif self._is_located(hit, scene):
-                located.append(hit)
-            else:
-                bare.append(hit)
+        located, bare, adjectives = self._evidence(actor, scene)
         if located:
-            near = [hit for hit in located if scene.clause_of(hit.start) == clause] or located
+            clause = scene.clause_of(actor.start)
+            near = [hit for hit in located if scene.clause_of(hit.start) == clause]
             for group in (near, located):
-                away = _codes(group, home)
+                away = self._away(group, home)
                 if away:
                     return away
             if not anywhere:
                 return None
-        away = _codes(bare, home)
+        away = self._away([hit for hit in bare if hit.mask & self.town], home)
         if away:
             return away
-        away = _codes(adjectives, home)
+        if actor.mask & self.party and not actor.parts:
+            return None  # a party of the country is at home unless a place away is named
+        away = self._away([hit for hit in bare if hit.mask & self.party], home)
+        if not away and not self.land:  # a language that does not tell lands from governments
+            away = self._away(bare, home) or self._away(adjectives, home)
         if away:
             return away
         if actor.term.theatre:
@@ -110,6 +117,35 @@ class Gazette:
                 return None
         return () if anywhere or len(home) > 1 else None
 
+    def _evidence(self, actor: Hit, scene: Scene) -> tuple[list[Hit], list[Hit], list[Hit]]:
+        """What a sentence says of where: places named as such, places and parties only
+        named, adjectives; without the actor's own words."""
+        own = {id(p) for p in scene.hits if actor.start <= p.start and p.end <= actor.end}
+        located, bare, adjectives = [], [], []
+        for hit in scene.having(self.place | self.adjective | self.party):
+            if hit.parts or id(hit) in own or self._is_beyond(hit, scene):
+                continue
+            if hit.mask & self.party:
+                bare.append(hit)
+            elif self._is_located(hit, scene):
+                located.append(hit)
+            elif hit.mask & self.adjective and not hit.mask & self.place:
+                adjectives.append(hit)
+            else:
+                bare.append(hit)
+        return located, bare, adjectives
 
-def _codes(hits: list[Hit], home: set[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(c for hit in hits for c in hit.codes if c not in home))
+    @staticmethod
+    def _away(hits: list[Hit], home: set[str]) -> tuple[str, ...]:
+        """Countries that are not home. A name of places in several countries (رفح) is at
+        home where one of them is."""
+        domestic = {(hit.start, hit.end) for hit in hits if not home.isdisjoint(hit.codes)}
+        return tuple(
+            dict.fromkeys(
+                code
+                for hit in hits
+                if (hit.start, hit.end) not in domestic
+                for code in hit.codes
+                if code not in home
+            )
+        )
