@@ -25,7 +25,10 @@ class Gazette:
         self.town = mask("country", "town", "named_installation")
         self.land = mask("land")  # «أراضي»: what an adjective after it makes a place
         self.frontier = mask("frontier")  # «الحدود مع»: beside the place, not in it
+        self.inside = mask("inside")
         self.struck = mask("strike_verb")
+        self.named: set[str] = set()  # countries spoken of otherwise than by a town
+        self.towns: dict[str, set[int]] = defaultdict(set)
         self.weights: dict[str, float] = defaultdict(float)
         self.located_weights: dict[str, float] = defaultdict(float)
 
@@ -43,9 +46,17 @@ class Gazette:
             if located:
                 share += 0.5
             for code in hit.codes:
+                if hit.mask & self.located:
+                    self.towns[code].add(id(hit.term))
+                else:
+                    self.named.add(code)
                 self.weights[code] += factor * share
                 if located:
                     self.located_weights[code] += factor
+
+    def is_sure(self, code: str) -> bool:
+        """Whether more than one name of a town, which may be another word, speaks for it."""
+        return code in self.named or len(self.towns[code]) > 1
 
     def ranked(self) -> list[str]:
         """Countries of the article: where things are said to be, the most spoken of first,
@@ -88,7 +99,11 @@ class Gazette:
         Empty when it is foreign, nobody says where."""
         home = set(actor.codes)
         anywhere = ANYWHERE in home
+        if self._is_setting(actor, scene):
+            return None
         located, bare, adjectives = self._evidence(actor, scene)
+        if not anywhere and any(self.located_weights.get(code) for code in home):
+            located = [hit for hit in located if any(map(self.is_sure, hit.codes))]
         if located:
             clause = scene.clause_of(actor.start)
             near = [hit for hit in located if scene.clause_of(hit.start) == clause]
@@ -111,11 +126,19 @@ class Gazette:
         if actor.term.theatre:
             return actor.term.theatre
         for code in self.ranked():
+            if not anywhere and not self.is_sure(code):
+                continue
             if code not in home:
                 return (code,)
             if not anywhere and len(home) == 1:
                 return None
         return () if anywhere or len(home) > 1 else None
+
+    def _is_setting(self, actor: Hit, scene: Scene) -> bool:
+        """Whether a state is named as where something is: «قوات الحشد في العراق»."""
+        if actor.parts or not actor.mask & (self.place | self.adjective):
+            return False
+        return bool(actor.flags & IN) or self._follows(actor, scene, self.inside, 0)
 
     def _evidence(self, actor: Hit, scene: Scene) -> tuple[list[Hit], list[Hit], list[Hit]]:
         """What a sentence says of where: places named as such, places and parties only
@@ -142,7 +165,7 @@ class Gazette:
         domestic = {(hit.start, hit.end) for hit in hits if not home.isdisjoint(hit.codes)}
         return tuple(
             dict.fromkeys(
-                code
+                str(code)
                 for hit in hits
                 if (hit.start, hit.end) not in domestic
                 for code in hit.codes
