@@ -36,8 +36,13 @@ class Gazette:
         """Weigh the places of a sentence; the headline and the lead count more."""
         index = scene.sentence.index
         factor = 4.0 if index < 0 else 3.0 if index == 0 else 1.0
-        for hit in scene.having(self.place | self.adjective):
+        for hit in scene.hits:
             if hit.parts:
+                continue
+            for code in hit.term.theatre:  # «تحالف دعم الشرعية»: news of Yemen
+                self.named.add(code)
+                self.weights[code] += factor * 0.5
+            if not hit.mask & (self.place | self.adjective):
                 continue
             if self._is_beyond(hit, scene):
                 continue
@@ -46,7 +51,7 @@ class Gazette:
             if located:
                 share += 0.5
             for code in hit.codes:
-                if hit.mask & self.located:
+                if hit.mask & self.located and hit.end - hit.start == 1:
                     self.towns[code].add(id(hit.term))
                 else:
                     self.named.add(code)
@@ -98,6 +103,10 @@ class Gazette:
         """Countries where `actor` acts that are not its home; None when it is at home.
         Empty when it is foreign, nobody says where."""
         home = set(actor.codes)
+        if not actor.parts:  # «السوداني» is a prime minister, and of a country
+            for hit in scene.hits:
+                if hit.start == actor.start and hit.end == actor.end:
+                    home.update(hit.codes)
         anywhere = ANYWHERE in home
         if self._is_setting(actor, scene):
             return None
