@@ -97,7 +97,7 @@ def _installation(
     """A name after each head noun of its kind; with `+` before it also alone."""
     for name, label in _variants(value, script):
         alone = name.startswith("+")
-        name, label = name.lstrip("+"), label.lstrip("+")
+        name = name.lstrip("+")
         for form in head if isinstance(head, list) else [head] if head else []:
             text = form.replace("*", name) if "*" in form else f"{form} {name}"
             yield Term(text, 0, (code,), label), NOUN, "named_installation"
@@ -106,10 +106,9 @@ def _installation(
 
 
 def _variants(value: Any, script: re.Pattern[str]) -> Iterator[tuple[str, str]]:
+    """Each variant in a script, with the first as the label; `+` is the variant's own."""
     text = value["names"] if isinstance(value, dict) else value
-    plus = "+" if text.startswith("+") else ""
-    variants = [v.strip().lstrip("+") for v in text.split("=")]
-    mine = [v for v in variants if v and script.search(v)]
-    label = mine[0].split("|")[0].replace("!", "") if mine else ""
+    mine = [v for v in (v.strip() for v in text.split("=")) if v and script.search(v)]
+    label = mine[0].split("|")[0].lstrip("+").replace("!", "") if mine else ""
     for variant in mine:
-        yield plus + variant, label
+        yield variant, label

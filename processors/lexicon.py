@@ -15,8 +15,8 @@ marks, never across other punctuation.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Final, NamedTuple
 
@@ -310,22 +310,31 @@ def concepts_of(known: Iterable[Entry | None]) -> int:
     return mask
 
 
-def unmasked(hits: Iterable[Hit], mask: int) -> list[Hit]:
-    """Hits without those that lie inside a hit of a masking concept (حقل in حقل ألغام)."""
+def unmasked(hits: Iterable[Hit], masking: Mapping[int, int]) -> list[Hit]:
+    """Hits without those that lie inside a hit of a masking concept (حقل in حقل ألغام).
+
+    `masking`: concepts that mask → concepts they leave alone (those of other themes' own)."""
     kept = list(hits)
-    covers = [hit for hit in kept if hit.mask & mask]
+    covers = []
+    for hit in kept:
+        for masks, spared in masking.items():
+            if hit.mask & masks:
+                covers.append((hit, masks, spared))
     if not covers:
         return kept
-
-    def hidden(hit: Hit) -> bool:
-        for cover in covers:
+    shown = []
+    for hit in kept:
+        mask = hit.mask
+        for cover, masks, spared in covers:
             if cover.start <= hit.start and hit.end <= cover.end:
                 longer = cover.end - cover.start > hit.end - hit.start
-                if longer or not hit.mask & mask:
-                    return True
-        return False
-
-    return [hit for hit in kept if not hidden(hit)]
+                if longer or not hit.mask & masks:
+                    mask &= spared
+        if mask == hit.mask:
+            shown.append(hit)
+        elif mask:
+            shown.append(replace(hit, mask=mask))
+    return shown
 
 
 def outermost(hits: list[Hit]) -> list[Hit]:
