@@ -324,7 +324,7 @@ class App:
         while not stopped.wait(_LAG_S):
             rounds += 1
             try:
-                self._stage_metrics.set_lag(self._log.topics())
+                self._stage_metrics.set_lag(self._log.lag())
                 if rounds * _LAG_S >= _EXPIRE_S:
                     rounds = 0
                     gone = self._log.expire(max_ages(self._config), self._clock())

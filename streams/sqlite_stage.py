@@ -128,6 +128,9 @@ class SqliteStage:
             self._cursors[topic] = max(self._cursors[topic], offset)
         self._idle = False  # our own commits do not change the data version we see
 
+    def owns(self, partition_key: str) -> bool:
+        return True
+
     def get(self, table: str, key: str) -> Row | None:
         with self._table(table) as connection:
             return sqlite_tables.get(connection, table, key) if connection else None
