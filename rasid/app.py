@@ -42,6 +42,7 @@ from rasid.serve import Endpoint, bind
 from streams import records
 from streams.carriers import open_log
 from streams.errors import ConfigError, LogError, RasidError
+from streams.kafka_options import Security
 from streams.log import Log
 from streams.metrics import StageMetrics
 
@@ -72,6 +73,21 @@ def now() -> datetime:
 def log_url(config: Config) -> str:
     """The configured log, or rasid.db in the working directory."""
     return config.log or f"sqlite://{Path.cwd() / 'rasid.db'}"
+
+
+def configured_log(config: Config, clock: Callable[[], datetime] = now) -> Log:
+    """The log that the configuration names; nothing is opened yet."""
+    part = config.kafka
+    security = Security(
+        tls=part.tls,
+        ca=part.ca,
+        certificate=part.certificate,
+        key=part.key,
+        mechanism=part.mechanism,
+        user=part.user,
+        password=part.password.get_secret_value() if part.password else None,
+    )
+    return open_log(log_url(config), clock=clock, instance=config.instance, security=security)
 
 
 def sources(config: Config) -> list[Source]:
@@ -201,7 +217,7 @@ class App:
             self._endpoint = Endpoint(
                 bind(*serve_address(config.serve)), self.registry, self.unready
             )
-        self._log: Log = open_log(log_url(config), clock=clock)
+        self._log: Log = configured_log(config, clock)
         metrics = self._stage_metrics = StageMetrics(self.registry)
         self._collector: Collector | None = None
         self._processor: Processor | None = None
@@ -324,7 +340,7 @@ class App:
         while not stopped.wait(_LAG_S):
             rounds += 1
             try:
-                self._stage_metrics.set_lag(self._log.topics())
+                self._stage_metrics.set_lag(self._log.lag())
                 if rounds * _LAG_S >= _EXPIRE_S:
                     rounds = 0
                     gone = self._log.expire(max_ages(self._config), self._clock())

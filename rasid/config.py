@@ -197,8 +197,47 @@ class Retention(Part):
     deliveries: Duration = Field(90 * 86400.0, description="Finished deliveries.")
 
 
+class Kafka(Part):
+    """How the brokers of `log: kafka://…` are to be trusted, and who asks."""
+
+    tls: bool = Field(False, description="Encrypt, and check the brokers' certificates.")
+    ca: Path | None = Field(None, description="Who signed them, PEM; the system's unless given.")
+    certificate: Path | None = Field(None, description="A client certificate, PEM.")
+    key: Path | None = Field(None, description="Its key, PEM.")
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        None, description="How to log in: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512; unset: not at all."
+    )
+    user: str | None = Field(None, description="Who logs in.")
+    password: SecretStr | None = Field(None, description="For the user.")
+    password_file: Path | None = Field(None, description="A file that holds it.")
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Kafka":
+        if self.mechanism and not (self.user and self.password):
+            raise ValueError("mechanism needs user and password")
+        if self.user and not self.mechanism:
+            raise ValueError("user needs a mechanism, as SCRAM-SHA-512")
+        if self.mechanism == "PLAIN" and not self.tls:
+            raise ValueError("PLAIN shows the password to everyone on the way: it needs tls: true")
+        if (self.ca or self.certificate) and not self.tls:
+            raise ValueError("ca and certificate need tls: true")
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key go together")
+        return self
+
+
 class Config(Part):
-    log: str = Field("", description="sqlite:// and an absolute path; ./rasid.db unless given.")
+    log: str = Field(
+        "",
+        description="sqlite:// and an absolute path, or kafka://host:9092,host:9092; "
+        "./rasid.db unless given.",
+    )
+    instance: str = Field(
+        "",
+        pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,99})?$",
+        description="This machine's name among those that share a Kafka; its host's unless given.",
+    )
+    kafka: Kafka = Field(Kafka(), description="How to reach a Kafka that asks who one is.")
     collect: Collect = Field(Collect(), description="How feeds and pages are fetched.")
     catalogue: Words = Field(
         [],
@@ -223,7 +262,7 @@ class Config(Part):
 
     def secrets(self) -> tuple[str, ...]:
         """Every secret in it, for the log's redaction."""
-        found: list[SecretStr | None] = []
+        found: list[SecretStr | None] = [self.kafka.password]
         for receiver in self.receivers:
             if receiver.slack:
                 found += [receiver.slack.webhook_url, receiver.slack.token]
