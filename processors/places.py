@@ -147,6 +147,8 @@ class Gazette:
         """Whether a state is named as where something is: «قوات الحشد في العراق»."""
         if actor.parts or not actor.mask & (self.place | self.adjective):
             return False
+        if self._is_beyond(actor, scene):
+            return True
         return bool(actor.flags & IN) or self._follows(actor, scene, self.inside, 0)
 
     def _evidence(self, actor: Hit, scene: Scene) -> tuple[list[Hit], list[Hit], list[Hit]]:
