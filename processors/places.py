@@ -139,7 +139,7 @@ class Gazette:
                 continue
             if code not in home:
                 return (code,)
-            if not anywhere and len(home) == 1:
+            if not anywhere and len(home) == 1 and self.located_weights.get(code):
                 return None
         return () if anywhere or len(home) > 1 else None
 
