@@ -26,6 +26,8 @@ class Gazette:
         self.land = mask("land")  # «أراضي»: what an adjective after it makes a place
         self.frontier = mask("frontier")  # «الحدود مع»: beside the place, not in it
         self.inside = mask("inside")
+        self.origin = mask("from_across")  # «من داخل الأراضي»: whence a missile comes
+        self.fired = mask("fired_shell")
         self.struck = mask("strike_verb")
         self.named: set[str] = set()  # countries spoken of otherwise than by a town
         self.towns: dict[str, set[int]] = defaultdict(set)
@@ -154,10 +156,13 @@ class Gazette:
     def _evidence(self, actor: Hit, scene: Scene) -> tuple[list[Hit], list[Hit], list[Hit]]:
         """What a sentence says of where: places named as such, places and parties only
         named, adjectives; without the actor's own words."""
+        fired = bool(scene.mask & self.fired)
         own = {id(p) for p in scene.hits if actor.start <= p.start and p.end <= actor.end}
         located, bare, adjectives = [], [], []
         for hit in scene.having(self.place | self.adjective | self.party):
             if hit.parts or id(hit) in own or self._is_beyond(hit, scene):
+                continue
+            if fired and self._follows(hit, scene, self.origin, 0):
                 continue
             if hit.mask & self.party:
                 bare.append(hit)
