@@ -68,6 +68,23 @@ def conclude(delivery: Delivery, result: Receipt | SendError, now: datetime) -> 
     )
 
 
+def threaded(delivery: Delivery, first: Delivery) -> Delivery:
+    """With the reference of the message it belongs to."""
+    return msgspec.structs.replace(delivery, thread_reference=first.reference)
+
+
+def folded_in(first: Delivery, edit: Delivery) -> Delivery:
+    """A message not sent yet, saying what it would have been edited to say."""
+    alert = msgspec.structs.replace(
+        edit.alert,
+        id=first.alert.id,
+        kind=first.alert.kind,
+        created=first.alert.created,
+        thread=first.alert.thread,
+    )
+    return msgspec.structs.replace(first, alert=alert)
+
+
 def dead_letter(delivery: Delivery, now: datetime) -> DeadLetter:
     """The alert, whole: appended to its topic again, it is sent to whom it has not reached."""
     return DeadLetter(

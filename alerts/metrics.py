@@ -4,23 +4,23 @@ from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from alerts.stories import OUTCOMES
+from alerts.changes import OUTCOMES
 
-ALERT_OUTCOMES = ("sent", "retried", "refused", "dead", "expired")
+ALERT_OUTCOMES = ("sent", "edited", "retried", "refused", "dead", "expired")
 
 
 class AlertMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.alerts = Counter(
             "rasid_alerts",
-            "What became of messages: sent, retried (a try that failed), refused (a recipient of"
-            " several, for good), dead, expired.",
+            "What became of messages: sent, edited, retried (a try that failed), refused (a"
+            " recipient of several, for good), dead, expired.",
             ["receiver", "outcome"],
             registry=registry,
         )
         self.reports = Counter(
             "rasid_reports",
-            "Reports by what was decided: alerted, or why not.",
+            "Reports by what was decided: what is told of, or why nothing is.",
             ["decision"],
             registry=registry,
         )

@@ -67,6 +67,11 @@ class Receiver:
                 return "terminal"
 
     @property
+    def editable(self) -> bool:
+        """Whether a message can be edited once it is sent."""
+        return isinstance(self.channel, SlackOptions) and self.channel.token is not None
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """What must never be shown, in every form it travels in; the longest first."""
         forms: set[str] = set()

@@ -6,7 +6,7 @@ Called by the stage's thread, the only one that touches the log.
 import queue
 import time
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, TextIO
 
 import msgspec
@@ -14,25 +14,27 @@ import structlog
 
 from alerts.channel import Channel
 from alerts.courier import Courier, Outcome
-from alerts.deliveries import Conclusion, conclude, dead_letter
+from alerts.deliveries import Conclusion, conclude
 from alerts.errors import SendError
 from alerts.ledger import Pending
 from alerts.mail import EmailChannel
 from alerts.metrics import AlertMetrics
 from alerts.outbox import Outbox
 from alerts.receivers import EmailOptions, Receiver, SlackOptions, TerminalOptions
+from alerts.rows import Later, Rows
 from alerts.slack import BotChannel, WebhookChannel
 from alerts.terminal import TerminalChannel
-from streams.errors import ConfigError, Malformed
+from streams.errors import ConfigError
 from streams.log import Clock, Stage, Transaction
 from streams.metrics import StageMetrics
-from streams.records import DEADLETTERS, DELIVERIES, Delivery, decode, encode
+from streams.records import Delivery
 
 log = structlog.get_logger(__name__)
 
 HOPELESS_BATCH: Final = 500
 EXPIRY_LEAST_S: Final = 3600.0
 STUCK_S: Final = 300.0  # channels have timeouts of their own, but for each piece of an answer
+LATER_S: Final = 1.0  # after which an edit looks again whether its message was sent
 # Slack: one message a second and channel, short bursts tolerated;
 # https://docs.slack.dev/apis/web-api/rate-limits
 SLACK_INTERVAL_S: Final = 1.0
@@ -63,10 +65,9 @@ class Sender:
         stage_metrics: StageMetrics,
         out: TextIO | None = None,
     ) -> None:
-        self._stage = stage
+        self._rows = Rows(stage, stage_metrics)
         self._clock = clock
         self._metrics = metrics
-        self._stage_metrics = stage_metrics
         self._out = out
         self._outbox = Outbox()
         self._couriers: dict[str, Courier] = {}
@@ -104,9 +105,9 @@ class Sender:
             if each.reason == "rate_limited":
                 self._outbox.hold(each.receiver, each.due)
 
-    def add(self, receiver: str, alert: str, queued: datetime) -> None:
-        """A new row, due at once."""
-        self._outbox.add(receiver, alert, due=queued, queued=queued)
+    def add(self, receiver: str, alert: str, *, queued: datetime, due: datetime) -> None:
+        """A new row."""
+        self._outbox.add(receiver, alert, due=due, queued=queued)
 
     @property
     def busy(self) -> bool:
@@ -158,13 +159,16 @@ class Sender:
         tx = Transaction()
         concluded: list[tuple[Outcome, Conclusion | None]] = []
         for outcome in self._returned:
-            delivery = self._delivery(outcome.alert)
+            delivery = self._rows.pending(outcome.alert)
             conclusion = None
             if delivery is not None:  # else another instance has recorded it meanwhile
                 conclusion = conclude(delivery, outcome.result, outcome.at)
-                self._write(tx, conclusion.delivery, conclusion.due, outcome.at)
+                if delivery.edits and delivery.queued != outcome.queued:
+                    # A later edit took the row while this one was on its way.
+                    conclusion = Conclusion(delivery, "retried", due=outcome.at, well=True)
+                self._rows.write(tx, conclusion.delivery, conclusion.due, outcome.at)
             concluded.append((outcome, conclusion))
-        self._commit(tx)
+        self._rows.commit(tx)
         self._returned.clear()
         for outcome, conclusion in concluded:
             self._recorded(outcome, conclusion)
@@ -187,7 +191,7 @@ class Sender:
             )
         self._tell(receiver, conclusion.outcome, conclusion.delivery)
         self._metrics.alerts.labels(receiver, "refused").inc(conclusion.refused)
-        if conclusion.outcome == "sent":
+        if conclusion.outcome == "sent" and not conclusion.delivery.edits:
             taken = (outcome.at - conclusion.delivery.alert.seen).total_seconds()
             self._metrics.seen_to_sent.observe(max(taken, 0.0))
 
@@ -206,7 +210,7 @@ class Sender:
             courier.stop()
             self._couriers[receiver] = self._hire(courier.receiver)
             error = SendError(f"no answer in {STUCK_S:g} s", reason="timeout", retryable=True)
-            self._returned.append(Outcome(receiver, alert, error, self._clock(), courier))
+            self._returned.append(Outcome(receiver, alert, error, self._clock(), courier, None))
 
     def _give_up(self) -> None:
         """Record what has waited too long, or for a receiver that is not there any more."""
@@ -217,7 +221,7 @@ class Sender:
         tx = Transaction()
         concluded: list[tuple[str, Delivery]] = []
         for receiver, alert in hopeless:
-            delivery = self._delivery(alert)
+            delivery = self._rows.pending(alert)
             if delivery is None:
                 continue
             if receiver in self._couriers:
@@ -231,8 +235,8 @@ class Sender:
                     updated=now,
                 )
             concluded.append((receiver, delivery))
-            self._write(tx, delivery, None, now)
-        self._commit(tx)
+            self._rows.write(tx, delivery, None, now)
+        self._rows.commit(tx)
         for receiver, alert in hopeless:
             self._outbox.settle(receiver, alert)
         for receiver, delivery in concluded:
@@ -243,18 +247,24 @@ class Sender:
         while taken:
             receiver, alert = taken[0]
             try:
-                delivery = self._delivery(alert)
+                delivery = self._rows.ready(alert)
             except BaseException:
                 for each in taken:
                     self._outbox.release(*each)
                 raise
-            if delivery is None:
+            if isinstance(delivery, Later):
+                now = self._clock()
+                due = now + timedelta(seconds=LATER_S)
+                self._outbox.postpone(receiver, alert, now=now, due=due, well=True)
+            elif delivery is None:
                 self._outbox.settle(receiver, alert)
             else:
                 self._couriers[receiver].send(delivery)
             taken.pop(0)
 
     def _tell(self, receiver: str, outcome: str, delivery: Delivery) -> None:
+        if delivery.edits and outcome == "sent":
+            outcome = "edited"
         self._metrics.alerts.labels(receiver, outcome).inc()
         fields: dict[str, object] = {
             "receiver": receiver,
@@ -266,31 +276,6 @@ class Sender:
             fields |= {"reason": delivery.reason, "error": delivery.error}
         if delivery.refused:
             fields["refused"] = list(delivery.refused)
-        (log.info if outcome == "sent" and not delivery.refused else log.warning)(
+        (log.info if outcome in ("sent", "edited") and not delivery.refused else log.warning)(
             f"alert_{outcome}", **fields
         )
-
-    def _write(
-        self, tx: Transaction, delivery: Delivery, due: datetime | None, now: datetime
-    ) -> None:
-        tx.put(DELIVERIES, delivery.alert.id, encode(delivery), due=due)
-        if delivery.status == "dead":
-            tx.append(DEADLETTERS, self._stage.name, encode(dead_letter(delivery, now)))
-
-    def _commit(self, tx: Transaction) -> None:
-        self._stage.commit(tx)
-        dead = len(tx.appends)
-        self._stage_metrics.records_out.labels(self._stage.name).inc(dead)
-        self._stage_metrics.records_dead.labels(self._stage.name).inc(dead)
-
-    def _delivery(self, alert: str) -> Delivery | None:
-        """The row, if it is still to be sent."""
-        row = self._stage.get(DELIVERIES, alert)
-        if row is None:
-            return None
-        try:
-            delivery = decode(Delivery, row.value)
-        except Malformed as error:
-            log.error("delivery_unreadable", alert=alert, error=str(error))
-            return None
-        return delivery if delivery.status == "pending" else None

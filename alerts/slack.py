@@ -83,20 +83,33 @@ class BotChannel:
         )
 
     def send(self, delivery: Delivery) -> Receipt:
+        """Changes of a story go into the thread of its first message; an edit takes that
+        message's place, under the address it has."""
+        first = delivery.thread_reference
+        body: dict[str, Any] = {
+            "parse": "none",
+            "link_names": False,
+            **payload(message(delivery.alert)),
+        }
         try:
-            answer = self._client.chat_postMessage(
-                channel=self._channel,
-                parse="none",
-                link_names=False,
-                **payload(message(delivery.alert)),
-            )
+            if delivery.edits and first:
+                channel, _, ts = first.rpartition("/")
+                answer = self._client.chat_update(channel=channel or self._channel, ts=ts, **body)
+            else:
+                answer = self._client.chat_postMessage(
+                    channel=self._channel,
+                    thread_ts=first.rpartition("/")[2] if first else None,
+                    **body,
+                )
         except SlackApiError as error:
             answer = error.response
             said = answer.get("error") if isinstance(answer.data, dict) else None
             raise _refusal(answer.status_code, str(said or ""), answer.headers) from None
         except Exception as error:
             raise _no_answer(error) from None
-        return Receipt(reference=str(answer.get("ts") or "") or None)
+        # chat.update takes a channel's id only, which the answer tells: C024BE91L/1503435956.000247
+        posted, where = answer.get("ts"), answer.get("channel")
+        return Receipt(reference=f"{where}/{posted}" if posted and where else posted)
 
     def idle(self) -> None:
         """Each request has its own connection."""

@@ -140,6 +140,7 @@ class AlertStage:
             asked, self._asked = self._asked, None
         if asked is not None:
             receivers, self._ledger.route, self._ledger.max_age_s = asked
+            self._ledger.editable = {each.name for each in receivers if each.editable}
             self._sender.configure(receivers, expiry_s=self._ledger.max_age_s)
 
     def _load(self) -> None:
@@ -159,8 +160,8 @@ class AlertStage:
             landed = self._ledger.landed()
             for decision, count in landed.decisions.items():
                 self._alert_metrics.reports.labels(decision).inc(count)
-            for receiver, alert, queued in landed.queued:
-                self._sender.add(receiver, alert, queued)
+            for receiver, alert, queued, due in landed.queued:
+                self._sender.add(receiver, alert, queued=queued, due=due)
         return consumed
 
     def _drain(self) -> None:

@@ -154,13 +154,18 @@ def _route(part: RoutePart) -> Route:
         match=Match(
             theme=tuple(m.theme),
             development=tuple(m.development),
+            status=tuple(m.status),
             country=tuple(m.country),
+            place=tuple(m.place),
+            actor=tuple(m.actor),
             source=tuple(m.source),
             language=tuple(m.language),
             min_score=m.min_score,
+            min_sources=m.min_sources,
         ),
         routes=tuple(_route(r) for r in part.routes),
         continue_=part.continue_,
+        wait_s=part.wait,
     )
 
 

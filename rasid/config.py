@@ -161,10 +161,16 @@ class MatchPart(Part):
         [], description="ceasefire, oil_field, foreign_force."
     )
     development: Words = Field([], description="As violated, attacked, deployed.")
+    status: Words = Field([], description="As asserted, reported, denied, expected.")
     country: Words = Field([], description="Where it happens, ISO codes.")
+    place: Words = Field([], description="Towns and installations, in Arabic, as flags have them.")
+    actor: Words = Field([], description="Forces and groups, as flags have them.")
     source: Words = Field([], description="Source ids.")
     language: Words = Field([], description="ISO codes.")
     min_score: float | None = Field(None, ge=0, le=1, description="Flags at least so certain.")
+    min_sources: int | None = Field(
+        None, ge=1, description="Stories that so many independent sources tell."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -179,6 +185,9 @@ class RoutePart(Part):
     match: MatchPart = Field(MatchPart(), description="Absent: matches all.")
     routes: list["RoutePart"] = Field([], description="Tried first, in order.")
     continue_: bool = Field(False, alias="continue", description="Try the next route too.")
+    wait: Duration | None = Field(
+        None, description="A story's first message waits so long for more on it; as above: at once."
+    )
 
 
 class AlertsPart(Part):

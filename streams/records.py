@@ -120,6 +120,7 @@ class Flag(msgspec.Struct, frozen=True, kw_only=True):
     speaker: str | None = None
     countries: tuple[str, ...] = ()  # where it happens, ISO 3166-1 alpha-2
     places: tuple[str, ...] = ()
+    installations: tuple[str, ...] = ()  # of the places, the oil and gas installations
     actors: tuple[str, ...] = ()
     quantities: tuple[Quantity, ...] = ()
 
@@ -159,6 +160,26 @@ class StoryArticle(msgspec.Struct, frozen=True, kw_only=True):
     credited: str | None = None
     copy_of: str | None = None  # article id of the text it repeats
     decision: str = ""  # why it brought a message, or none: closed set, see alerts.stories
+    why: str = ""  # why it is in this story, for a person to read
+    flags: tuple[Flag, ...] = ()  # what it tells of it, without spans; of a copy, what it adds
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a story, and which article said so. `denied`: that it did not happen."""
+
+    theme: str
+    development: str
+    denied: bool = False
+    since: datetime
+    article_id: str
+
+
+class Thread(msgspec.Struct, frozen=True, kw_only=True):
+    """The first message on a story to one receiver. Until `until` it waits, and takes in what
+    comes meanwhile."""
+
+    alert_id: str
+    until: datetime | None = None
 
 
 class Story(Record, frozen=True, kw_only=True):
@@ -168,9 +189,25 @@ class Story(Record, frozen=True, kw_only=True):
     opened: datetime
     updated: datetime
     articles: tuple[StoryArticle, ...]
-    flags: tuple[Flag, ...]  # of the article that opened it, or of what it is now
+    flags: tuple[Flag, ...]  # what stands: one flag a development, with every place named
     alerted: bool = False
     more: int = 0  # articles beyond those listed
+    states: tuple[State, ...] = ()  # what became of it, in order; the last is how it stands
+    independent: int = 0  # sources that say it of their own
+    confirmed: bool = False  # two of them say the same
+    threads: dict[str, Thread] = {}  # by receiver: the message others about it belong to
+
+
+class StoryPart(msgspec.Struct, frozen=True, kw_only=True):
+    """What an alert tells of one story: what came about, and how the story stands now."""
+
+    story_id: str
+    kind: Literal["opened", "changed", "confirmed", "corrected"] = "opened"
+    headline: str = ""  # of its first independent source
+    states: tuple[State, ...] = ()
+    struck: tuple[State, ...] = ()  # what nobody tells any more
+    outlets: tuple[str, ...] = ()  # names of those who publish it
+    independent: int = 1
 
 
 class Alert(Record, frozen=True, kw_only=True):
@@ -191,6 +228,9 @@ class Alert(Record, frozen=True, kw_only=True):
     seen: datetime
     created: datetime
     flags: tuple[Flag, ...]
+    stories: tuple[StoryPart, ...] = ()  # the one of story_id first
+    thread: str | None = None  # alert id of the first message on the story to this receiver
+    not_before: datetime | None = None  # it waits for more on the story
 
 
 class Delivery(Record, frozen=True, kw_only=True):
@@ -207,6 +247,8 @@ class Delivery(Record, frozen=True, kw_only=True):
     done: tuple[str, ...] = ()  # of several recipients, those that have it
     refused: tuple[str, ...] = ()  # of several recipients, those refused for good
     reference: str | None = None  # Slack's ts, the mail's Message-ID
+    edits: str | None = None  # alert id of a message sent that this one takes the place of
+    thread_reference: str | None = None  # of the message it answers, or edits
 
 
 class DeadLetter(Record, frozen=True, kw_only=True):
