@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import quote, urlsplit
 
+from alerts.render import PLAIN, Manner
+
 SLACK_API = "https://slack.com/api/"
 
 
@@ -55,6 +57,7 @@ Channel = SlackOptions | EmailOptions | TerminalOptions
 class Receiver:
     name: str
     channel: Channel
+    manner: Manner = PLAIN
 
     @property
     def kind(self) -> str:

@@ -45,13 +45,13 @@ def channel_for(receiver: Receiver, out: TextIO | None = None) -> Channel:
     """The way to a receiver; `out` stands in for standard output."""
     match receiver.channel:
         case SlackOptions(webhook_url=str(url)):
-            return WebhookChannel(url)
+            return WebhookChannel(url, receiver.manner)
         case SlackOptions(token=str(token), channel=str(channel), api_url=api_url):
-            return BotChannel(token, channel, api_url)
+            return BotChannel(token, channel, api_url, receiver.manner)
         case EmailOptions():
             return EmailChannel(receiver)
         case TerminalOptions():
-            return TerminalChannel(out)
+            return TerminalChannel(out, receiver.manner)
     raise ConfigError(f"receiver {receiver.name}: slack needs webhook_url, or token and channel")
 
 

@@ -20,7 +20,7 @@ from slack_sdk.webhook import WebhookClient
 
 from alerts.channel import Receipt
 from alerts.errors import SendError
-from alerts.render import Item, Message, message
+from alerts.render import PLAIN, Item, Manner, Message, message
 from alerts.sanitize import ELLIPSIS, clean, cut, isolate
 from streams.records import Delivery
 
@@ -52,13 +52,14 @@ _mute.propagate = False
 
 
 class WebhookChannel:
-    def __init__(self, webhook_url: str) -> None:
+    def __init__(self, webhook_url: str, manner: Manner = PLAIN) -> None:
+        self._manner = manner
         self._client = WebhookClient(
             webhook_url, timeout=TIMEOUT_S, logger=_mute, retry_handlers=[]
         )
 
     def send(self, delivery: Delivery) -> Receipt:
-        body = {**payload(message(delivery.alert)), "parse": "none", "link_names": 0}
+        body = {**payload(message(delivery.alert, self._manner)), "parse": "none", "link_names": 0}
         try:
             answer = self._client.send_dict(body)
         except Exception as error:
@@ -72,7 +73,8 @@ class WebhookChannel:
 
 
 class BotChannel:
-    def __init__(self, token: str, channel: str, api_url: str) -> None:
+    def __init__(self, token: str, channel: str, api_url: str, manner: Manner = PLAIN) -> None:
+        self._manner = manner
         self._channel = channel
         self._client = WebClient(
             token=token,
@@ -89,7 +91,7 @@ class BotChannel:
         body: dict[str, Any] = {
             "parse": "none",
             "link_names": False,
-            **payload(message(delivery.alert)),
+            **payload(message(delivery.alert, self._manner)),
         }
         try:
             if delivery.edits and first:
@@ -119,8 +121,12 @@ def payload(shown: Message) -> dict[str, Any]:
     """The message in Block Kit, with a text to fall back on where blocks are not shown."""
     blocks: list[dict[str, Any]] = [
         {"type": "header", "text": _plain(isolate(shown.headline), HEADER_LIMIT)},
-        _section(f"{_bold(shown.summary_ar)}\n{_bold(shown.summary_en)}"),
+        _section("\n".join(_bold(summary) for summary in shown.summaries)),
     ]
+    if shown.news:
+        blocks.append(
+            {"type": "section", "text": _plain("\n".join(map(isolate, shown.news)), TEXT_LIMIT)}
+        )
     for item in shown.items:
         evidence = _evidence(item, shown)
         if evidence:
@@ -128,11 +134,17 @@ def payload(shown: Message) -> dict[str, Any]:
     if shown.more:
         blocks.append(_section(f"+{shown.more}"))
     if shown.href:
-        blocks.append(_section(f"<{escape(shown.href)}|اقرأ الخبر · Read the article>"))
+        read = shown.say("اقرأ الخبر", "Read the article")
+        blocks.append(_section(f"<{escape(shown.href)}|{read}>"))
     elif shown.address:
         plain = _plain(isolate(shown.address), TEXT_LIMIT)
         blocks.append({"type": "section", "text": plain})
-    published = f"نشر · published {shown.published}" if shown.published else "غير مؤرخ · undated"
+    if shown.outlets:
+        told = f"{shown.say('رواه', 'Told by')}: {shown.outlets}"
+        blocks.append({"type": "context", "elements": [_plain(told, TEXT_LIMIT)]})
+    published = shown.say("غير مؤرخ", "undated")
+    if shown.published:
+        published = f"{shown.say('نشر', 'published')} {shown.published}"
     foot = f"{isolate(shown.source)} · {published} · {shown.score}% · {shown.id}"
     blocks.append({"type": "context", "elements": [_plain(foot, TEXT_LIMIT)]})
     return {
@@ -152,7 +164,7 @@ def escape(text: str) -> str:
 def _evidence(item: Item, shown: Message) -> str:
     lines = []
     if len(shown.items) > 1:
-        lines.append(f"{isolate(item.what_ar)} · {isolate(item.what_en)}")
+        lines.append(item.what)
     if item.quote and item.quote != shown.headline:
         lines.append(isolate(f"«{item.quote}»"))
     details = [isolate(item.speaker), item.places, item.quantities]

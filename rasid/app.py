@@ -28,6 +28,7 @@ from prometheus_client import (
 )
 
 from alerts.receivers import EmailOptions, Receiver, SlackOptions, TerminalOptions
+from alerts.render import Manner
 from alerts.routing import Match, Route
 from alerts.stage import AlertStage
 from collectors.catalogue import Feed, Source, load_catalogue, select
@@ -111,6 +112,7 @@ def receivers(config: Config) -> list[Receiver]:
 
 
 def _receiver(part: ReceiverPart) -> Receiver:
+    manner = Manner(tuple(dict.fromkeys(part.language)), part.timezone)
     if part.slack:
         s = part.slack
         return Receiver(
@@ -121,6 +123,7 @@ def _receiver(part: ReceiverPart) -> Receiver:
                 channel=s.channel,
                 api_url=s.api_url,
             ),
+            manner,
         )
     if part.email:
         e = part.email
@@ -137,8 +140,9 @@ def _receiver(part: ReceiverPart) -> Receiver:
                 password=password or (unquote(smtp.password) if smtp.password else None),
                 tls=e.tls,
             ),
+            manner,
         )
-    return Receiver(part.name, TerminalOptions())
+    return Receiver(part.name, TerminalOptions(), manner)
 
 
 def route(config: Config) -> Route:

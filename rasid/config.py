@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
+from zoneinfo import available_timezones
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
@@ -146,6 +147,25 @@ class ReceiverPart(Part):
     slack: Slack | None = Field(None, description="To a Slack channel.")
     email: Email | None = Field(None, description="By mail.")
     terminal: Terminal | None = Field(None, description="On standard output: `terminal: {}`.")
+    language: list[Literal["ar", "en"]] = Field(
+        ["ar", "en"], min_length=1, description="Of the labels: ar, en, or both in that order."
+    )
+    timezone: str = Field(
+        "UTC", description="Of the times shown and of its hours, as Africa/Tripoli."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _single_language(cls, value: object) -> object:
+        if isinstance(value, dict) and isinstance(value.get("language"), str):
+            return {**value, "language": [value["language"]]}
+        return value
+
+    @model_validator(mode="after")
+    def _known_zone(self) -> "ReceiverPart":
+        if self.timezone not in available_timezones():
+            raise ValueError(f"timezone {self.timezone!r} is none, write it as Africa/Tripoli")
+        return self
 
     @model_validator(mode="after")
     def _one_channel(self) -> "ReceiverPart":
