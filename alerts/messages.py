@@ -1,6 +1,6 @@
 """What a decision means for receivers: one message each, or an edit of one. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -9,12 +9,21 @@ import msgspec
 import xxhash
 
 from alerts.changes import Change, Decision
+from alerts.holding import Held
 from alerts.routing import Route, Subject, Target, targets
 from alerts.voices import origin, outlets
 from streams.records import Alert, Flag, Report, Story, StoryPart, Thread
 
 OUTLETS: Final = 12  # named in a message
 _RANK: Final = {"opened": 0, "changed": 1, "confirmed": 2, "corrected": 3}
+
+
+Judge = Callable[[Alert, Target], Held | None]
+
+
+def freely(alert: Alert, target: Target) -> Held | None:
+    """Nothing is held."""
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +36,18 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """`edits` take the place of messages that receivers have, or will have; `stories` are the
-    rows to write, with their threads."""
+    """`held` are messages that something keeps back; `edits` take the place of messages that
+    receivers have, or will have; `stories` are the rows to write, with their threads."""
 
     due: tuple[Due, ...]
+    held: tuple[tuple[Alert, Held], ...]
     edits: tuple[Alert, ...]
     stories: tuple[Story, ...]
 
 
-def outgoing(decision: Decision, report: Report, route: Route, *, created: datetime) -> Outgoing:
+def outgoing(
+    decision: Decision, report: Report, route: Route, *, created: datetime, judge: Judge = freely
+) -> Outgoing:
     """All that `report` brings about: one message a receiver, whatever stories it is on."""
     parts: dict[str, list[tuple[Change, Target]]] = {}
     edits: list[Alert] = []
@@ -50,12 +62,17 @@ def outgoing(decision: Decision, report: Report, route: Route, *, created: datet
                 parts.setdefault(target.receiver, []).append((change, target))
         for receiver in change.story.threads:
             edits.append(_edit(change, report, receiver, created))
-    due = []
+    due, held = [], []
     stories = {change.story.id: change.story for change in decision.changes}
     for receiver, told in parts.items():
         told.sort(key=lambda each: _RANK[each[0].kind or "confirmed"])
         alert = _alert(report, receiver, told, created)
-        due.append(Due(alert, told[0][1]))
+        target = told[0][1]
+        verdict = judge(alert, target)
+        if verdict is not None:
+            held.append((alert, verdict))
+            continue
+        due.append(Due(alert, target))
         for change, _ in told:
             story = stories[change.story.id]
             if receiver not in story.threads:
@@ -63,7 +80,7 @@ def outgoing(decision: Decision, report: Report, route: Route, *, created: datet
                 stories[story.id] = msgspec.structs.replace(
                     story, threads={**story.threads, receiver: thread}
                 )
-    return Outgoing(tuple(due), tuple(edits), tuple(stories.values()))
+    return Outgoing(tuple(due), tuple(held), tuple(edits), tuple(stories.values()))
 
 
 def alert_id(receiver: str, article_id: str, revision: int) -> str:
@@ -104,7 +121,7 @@ def _alert(
     told: Sequence[tuple[Change, Target]],
     created: datetime,
 ) -> Alert:
-    first = told[0][0]
+    first, target = told[0]
     thread = next((c.story.threads[receiver] for c, _ in told if receiver in c.story.threads), None)
     wait_s = 0.0 if thread else max(each.wait_s for _, each in told)
     flags = [flag for change, _ in told for flag in change.flags]
@@ -127,6 +144,7 @@ def _alert(
         flags=tuple(flags),
         stories=tuple(_part(change) for change, _ in told),
         thread=thread.alert_id if thread else None,
+        route=target.path,
         not_before=created + timedelta(seconds=wait_s) if wait_s else None,
     )
 
@@ -168,4 +186,24 @@ def _edit(change: Change, report: Report, receiver: str, created: datetime) -> A
         stories=(msgspec.structs.replace(_part(change), kind="opened"),),
         thread=story.threads[receiver].alert_id,
         not_before=story.threads[receiver].until,
+    )
+
+
+def operator_alert(receiver: str, about: str, text: str, now: datetime) -> Alert:
+    """What an operator must know, told through a receiver: one message an hour and matter."""
+    hour = now.strftime("%Y-%m-%dT%H")
+    return Alert(
+        id=alert_id(receiver, f"operator/{about}/{hour}", 0),
+        receiver=receiver,
+        kind="operator",
+        story_id="",
+        article_id="",
+        url="",
+        title=text,
+        source="rasid",
+        source_name="Rasid",
+        language="en",
+        seen=now,
+        created=now,
+        flags=(),
     )

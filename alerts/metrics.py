@@ -1,10 +1,12 @@
 """What the alert stage tells Prometheus, beside what every stage does."""
 
 from collections.abc import Mapping
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from alerts.changes import OUTCOMES
+from alerts.holding import Reason
 
 ALERT_OUTCOMES = ("sent", "edited", "retried", "refused", "dead", "expired")
 
@@ -24,6 +26,14 @@ class AlertMetrics:
             ["decision"],
             registry=registry,
         )
+        self.held = Counter(
+            "rasid_alerts_held",
+            "Messages not sent when they were due, by what held them.",
+            ["reason"],
+            registry=registry,
+        )
+        for reason in get_args(Reason):
+            self.held.labels(reason)
         self.seen_to_sent = Histogram(
             "rasid_seen_to_sent_seconds",
             "From an entry first seen in a feed to its alert taken by a receiver.",

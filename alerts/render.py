@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
+from alerts.digests import WHY
 from alerts.labels import (
     country_label,
     development_label,
@@ -19,7 +20,7 @@ from alerts.labels import (
     unit_label,
 )
 from alerts.sanitize import clean, isolate, safe_href
-from streams.records import Alert, Flag, Quantity, State, StoryPart
+from streams.records import Alert, Flag, Line, Quantity, State, StoryPart
 
 # Characters. `&` is five in Slack and HTML: 5 × QUOTE stays under Slack's 3,000 a text.
 HEADLINE: Final = 240
@@ -66,6 +67,18 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a digest."""
+
+    id: str
+    headline: str
+    summary: str
+    source: str
+    why: str  # it was not sent when it was due
+    href: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """Clean text throughout: no line break, no markup, no control character."""
 
@@ -83,6 +96,7 @@ class Message:
     address: str  # the same to read, or what stands in its place
     news: tuple[str, ...]  # what came about, in lines; nothing where stories open
     outlets: str  # who publishes it, and how many of them are independent
+    entries: tuple[Entry, ...]  # of a digest, which has nothing else
     manner: Manner
 
     @property
@@ -107,13 +121,14 @@ class Message:
 
 def message(alert: Alert, manner: Manner = PLAIN) -> Message:
     """What `alert` says. Never fails on what comes from outside."""
+    own = _own_words(alert)
     flags = sorted(alert.flags, key=lambda flag: -flag.score)
     items = tuple(_item(flag, manner) for flag in flags[:ITEMS])
     return Message(
         id=clean(alert.id[:8], 8),
-        headline=clean(alert.title, HEADLINE) or "—",
-        summary_ar=_summary([(item.what_ar, item.where_ar) for item in items], "، "),
-        summary_en=_summary([(item.what_en, item.where_en) for item in items], ", "),
+        headline=clean(alert.title or (manner.say(*own) if own else ""), HEADLINE) or "—",
+        summary_ar=own[0] if own else _summary([(i.what_ar, i.where_ar) for i in items], "، "),
+        summary_en=own[1] if own else _summary([(i.what_en, i.where_en) for i in items], ", "),
         items=items,
         more=len(flags) - len(items),
         source=clean(alert.source_name, NAME) or clean(alert.source, NAME),
@@ -124,7 +139,40 @@ def message(alert: Alert, manner: Manner = PLAIN) -> Message:
         address=clean(alert.url, ADDRESS),
         news=tuple(line for part in alert.stories[:LISTED] for line in _news(part, manner)),
         outlets=_outlets(alert.stories, manner),
+        entries=tuple(_entry(line, manner) for line in alert.lines),
         manner=manner,
+    )
+
+
+def _own_words(alert: Alert) -> tuple[str, str] | None:
+    """What a message is that no article brought about."""
+    if alert.kind == "digest":
+        count = len(alert.lines)
+        return f"موجز: {count}", f"Digest: {count}"
+    if alert.kind == "operator":
+        return "للمشغّل", "For the operator"
+    if not alert.flags:
+        return "سُحب الخبر", "Withdrawn"
+    return None
+
+
+def _entry(line: Line, manner: Manner) -> Entry:
+    states = [_state(state) for state in line.states[-2:]]
+    summary = {
+        "ar": " ← ".join(arabic for arabic, _ in states),
+        "en": " → ".join(english for _, english in states),
+    }
+    theme = theme_label(line.states[-1].theme) if line.states else ("", "")
+    names = {"ar": theme[0], "en": theme[1]}
+    told = [f"{names[each]}: {summary[each]}" for each in manner.languages if summary[each]]
+    why = WHY.get(line.why, ("", ""))
+    return Entry(
+        id=clean(line.alert_id[:8], 8),
+        headline=clean(line.title, HEADLINE) or "—",
+        summary=" · ".join(isolate(clean(each, NAME)) for each in told),
+        source=clean(line.source_name, NAME),
+        why=manner.say(*why) if why[0] else "",
+        href=safe_href(line.url),
     )
 
 

@@ -16,8 +16,10 @@ from alerts.channel import Channel
 from alerts.courier import Courier, Outcome
 from alerts.deliveries import Conclusion, conclude
 from alerts.errors import SendError
+from alerts.held import HeldBack
 from alerts.ledger import Pending
 from alerts.mail import EmailChannel
+from alerts.messages import operator_alert
 from alerts.metrics import AlertMetrics
 from alerts.outbox import Outbox
 from alerts.receivers import EmailOptions, Receiver, SlackOptions, TerminalOptions
@@ -27,13 +29,14 @@ from alerts.terminal import TerminalChannel
 from streams.errors import ConfigError
 from streams.log import Clock, Stage, Transaction
 from streams.metrics import StageMetrics
-from streams.records import Delivery
+from streams.records import ALERTS, Delivery, encode
 
 log = structlog.get_logger(__name__)
 
 HOPELESS_BATCH: Final = 500
 EXPIRY_LEAST_S: Final = 3600.0
 STUCK_S: Final = 300.0  # channels have timeouts of their own, but for each piece of an answer
+QUARANTINE_S: Final = 600.0
 LATER_S: Final = 1.0  # after which an edit looks again whether its message was sent
 # Slack: one message a second and channel, short bursts tolerated;
 # https://docs.slack.dev/apis/web-api/rate-limits
@@ -63,8 +66,10 @@ class Sender:
         clock: Clock,
         metrics: AlertMetrics,
         stage_metrics: StageMetrics,
+        held: HeldBack,
         out: TextIO | None = None,
     ) -> None:
+        self._held = held
         self._rows = Rows(stage, stage_metrics)
         self._clock = clock
         self._metrics = metrics
@@ -86,7 +91,8 @@ class Sender:
                 courier = None
             if courier is None:
                 courier = self._hire(receiver)
-                self._outbox.forgive(receiver.name, self._clock())
+            # Also one that was left alone: a reload may follow on what was put right elsewhere.
+            self._outbox.forgive(receiver.name, self._clock())
             self._couriers[receiver.name] = courier
         for courier in before.values():
             courier.stop()
@@ -108,6 +114,10 @@ class Sender:
     def add(self, receiver: str, alert: str, *, queued: datetime, due: datetime) -> None:
         """A new row."""
         self._outbox.add(receiver, alert, due=due, queued=queued)
+
+    def well(self, receiver: str) -> bool:
+        """Whether it took what it was last sent, as far as is known."""
+        return receiver in self._couriers and self._outbox.well(receiver)
 
     @property
     def busy(self) -> bool:
@@ -168,10 +178,34 @@ class Sender:
                     conclusion = Conclusion(delivery, "retried", due=outcome.at, well=True)
                 self._rows.write(tx, conclusion.delivery, conclusion.due, outcome.at)
             concluded.append((outcome, conclusion))
+        quarantined = self._quarantine(tx, concluded)
         self._rows.commit(tx)
         self._returned.clear()
+        for receiver, until in quarantined.items():
+            self._outbox.hold(receiver, until)
         for outcome, conclusion in concluded:
             self._recorded(outcome, conclusion)
+
+    def _quarantine(
+        self, tx: Transaction, concluded: Sequence[tuple[Outcome, Conclusion | None]]
+    ) -> dict[str, datetime]:
+        """A receiver that refuses for good is left alone for ten minutes, and that is told through
+        another; what is due to it waits. Returns until when."""
+        found: dict[str, datetime] = {}
+        for outcome, conclusion in concluded:
+            receiver = outcome.receiver
+            if conclusion is None or not conclusion.hopeless_receiver or receiver in found:
+                continue
+            found[receiver] = outcome.at + timedelta(seconds=QUARANTINE_S)
+            why = f"receiver {receiver} refuses: {conclusion.delivery.error}"
+            log.error("receiver_quarantined", receiver=receiver, until=found[receiver])
+            other = next(
+                (n for n in self._couriers if n not in found and self._outbox.well(n)), None
+            )
+            if other is not None and conclusion.delivery.alert.kind != "operator":
+                alert = operator_alert(other, f"quarantine/{receiver}", why, outcome.at)
+                tx.append(ALERTS, other, encode(alert))
+        return found
 
     def _recorded(self, outcome: Outcome, conclusion: Conclusion | None) -> None:
         receiver, alert = outcome.receiver, outcome.alert
@@ -219,13 +253,18 @@ class Sender:
         if not hopeless:
             return
         tx = Transaction()
-        concluded: list[tuple[str, Delivery]] = []
+        concluded: list[tuple[str, Delivery, datetime | None]] = []
         for receiver, alert in hopeless:
             delivery = self._rows.pending(alert)
             if delivery is None:
                 continue
+            digest_at: datetime | None = None
             if receiver in self._couriers:
                 delivery = msgspec.structs.replace(delivery, status="expired", updated=now)
+                if delivery.alert.kind == "digest":
+                    self._held.again(delivery, tx, now)
+                elif delivery.edits is None:
+                    digest_at = now
             else:
                 delivery = msgspec.structs.replace(
                     delivery,
@@ -234,12 +273,14 @@ class Sender:
                     error=f"no receiver {receiver} is configured any more",
                     updated=now,
                 )
-            concluded.append((receiver, delivery))
-            self._rows.write(tx, delivery, None, now)
+            concluded.append((receiver, delivery, digest_at))
+            self._rows.write(tx, delivery, digest_at, now)
         self._rows.commit(tx)
         for receiver, alert in hopeless:
             self._outbox.settle(receiver, alert)
-        for receiver, delivery in concluded:
+        for receiver, delivery, digest_at in concluded:
+            if digest_at is not None:
+                self._held.add(receiver, delivery.alert.id, digest_at)
             self._tell(receiver, delivery.status, delivery)
 
     def _dispatch(self) -> None:

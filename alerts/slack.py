@@ -119,6 +119,8 @@ class BotChannel:
 
 def payload(shown: Message) -> dict[str, Any]:
     """The message in Block Kit, with a text to fall back on where blocks are not shown."""
+    if shown.entries:
+        return _digest(shown)
     blocks: list[dict[str, Any]] = [
         {"type": "header", "text": _plain(isolate(shown.headline), HEADER_LIMIT)},
         _section("\n".join(_bold(summary) for summary in shown.summaries)),
@@ -142,13 +144,32 @@ def payload(shown: Message) -> dict[str, Any]:
     if shown.outlets:
         told = f"{shown.say('رواه', 'Told by')}: {shown.outlets}"
         blocks.append({"type": "context", "elements": [_plain(told, TEXT_LIMIT)]})
-    published = shown.say("غير مؤرخ", "undated")
+    published = shown.say("غير مؤرخ", "undated") if shown.href else ""
     if shown.published:
         published = f"{shown.say('نشر', 'published')} {shown.published}"
     foot = f"{isolate(shown.source)} · {published} · {shown.score}% · {shown.id}"
     blocks.append({"type": "context", "elements": [_plain(foot, TEXT_LIMIT)]})
+    return _body(f"{shown.summary}\n{isolate(shown.headline)}", blocks)
+
+
+def _digest(shown: Message) -> dict[str, Any]:
+    """Two blocks a line: what and who says so; a link."""
+    blocks: list[dict[str, Any]] = [{"type": "header", "text": _plain(shown.summary, HEADER_LIMIT)}]
+    for entry in shown.entries[: (BLOCKS_LIMIT - 2) // 2]:
+        about = " · ".join(part for part in (isolate(entry.source), entry.why, entry.id) if part)
+        told = [entry.summary, isolate(entry.headline), about]
+        text = "\n".join(part for part in told if part)
+        blocks.append({"type": "section", "text": _plain(text, TEXT_LIMIT)})
+        if entry.href:
+            read = shown.say("اقرأ الخبر", "Read the article")
+            link = {"type": "mrkdwn", "text": f"<{escape(entry.href)}|{read}>", "verbatim": True}
+            blocks.append({"type": "context", "elements": [link]})
+    return _body(shown.summary, blocks)
+
+
+def _body(text: str, blocks: list[dict[str, Any]]) -> dict[str, Any]:
     return {
-        "text": _fit(f"{shown.summary}\n{isolate(shown.headline)}", TEXT_LIMIT),
+        "text": _fit(text, TEXT_LIMIT),
         "blocks": blocks[:BLOCKS_LIMIT],
         "mrkdwn": False,
         "unfurl_links": False,

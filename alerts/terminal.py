@@ -50,6 +50,13 @@ def terminal_text(shown: Message) -> Text:
     text = Text()
     text.append("● ", style="bold red")
     text.append(shown.summary, style="bold")
+    for entry in shown.entries:
+        told = [entry.summary, isolate(entry.headline), isolate(entry.source), entry.why]
+        text.append("\n  " + " · ".join(part for part in told if part))
+        text.append(f"\n    {entry.id} {entry.href or ''}", style="dim")
+    if shown.entries:
+        text.append("\n")
+        return text
     for line in shown.news:
         text.append(f"\n  {isolate(line)}", style="yellow")
     text.append(f"\n  {isolate(shown.headline)}", style="bold cyan")

@@ -27,9 +27,12 @@ from prometheus_client import (
     ProcessCollector,
 )
 
+from alerts.holding import Gate, Limit, Wishes
+from alerts.hours import Digest, MuteTime
 from alerts.receivers import EmailOptions, Receiver, SlackOptions, TerminalOptions
 from alerts.render import Manner
 from alerts.routing import Match, Route
+from alerts.silences import SilenceReader
 from alerts.stage import AlertStage
 from collectors.catalogue import Feed, Source, load_catalogue, select
 from collectors.collector import CollectOptions, Collector
@@ -170,7 +173,26 @@ def _route(part: RoutePart) -> Route:
         routes=tuple(_route(r) for r in part.routes),
         continue_=part.continue_,
         wait_s=part.wait,
+        mute=tuple(part.mute) if part.mute is not None else None,
     )
+
+
+def gate(config: Config) -> Gate:
+    """What may hold messages back."""
+    wishes = {
+        part.name: Wishes(
+            limit=Limit(*part.rate_limit) if part.rate_limit else None,
+            digest=Digest(part.digest.every, part.digest.at, part.timezone, part.digest.only)
+            if part.digest
+            else None,
+        )
+        for part in config.receivers
+    }
+    mutes = {
+        part.name: MuteTime(part.name, tuple(part.weekdays), part.start, part.until, part.timezone)
+        for part in config.mute_times
+    }
+    return Gate(wishes, mutes, Limit(*config.alerts.rule_limit))
 
 
 def max_ages(config: Config) -> dict[str, float]:
@@ -238,6 +260,8 @@ class App:
                 receivers(config),
                 route(config),
                 max_age_s=config.alerts.max_age,
+                gate=gate(config),
+                silences=SilenceReader(self._log),
                 clock=clock,
                 registry=self.registry,
                 metrics=metrics,
@@ -360,7 +384,9 @@ class App:
         if self._processor and flagger:
             self._processor.reload(flagger)
         if self._alerts:
-            self._alerts.reload(receivers(config), route(config), config.alerts.max_age)
+            self._alerts.reload(
+                receivers(config), route(config), config.alerts.max_age, gate(config)
+            )
         log.info("reloaded", sources=len(sources(config)))
 
     def _shut_down(

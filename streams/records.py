@@ -14,6 +14,7 @@ characters (Python's `str` indices) of the raw title or text, end exclusive.
 | Entry      | table rasid.entries                 | site/article | site          |
 | Story      | table rasid.stories                 | story id     | one partition |
 | Delivery   | table rasid.deliveries              | alert id     | one partition |
+| Silence    | table rasid.silences                | silence id   | one partition |
 """
 
 from datetime import datetime
@@ -210,6 +211,19 @@ class StoryPart(msgspec.Struct, frozen=True, kw_only=True):
     independent: int = 1
 
 
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that was not sent when it was due, as a digest tells it."""
+
+    alert_id: str
+    story_id: str
+    title: str
+    url: str
+    source_name: str
+    published: datetime | None = None
+    states: tuple[State, ...] = ()
+    why: str = ""  # it was not sent
+
+
 class Alert(Record, frozen=True, kw_only=True):
     """One message due to one receiver: all a channel needs to write it."""
 
@@ -229,6 +243,8 @@ class Alert(Record, frozen=True, kw_only=True):
     created: datetime
     flags: tuple[Flag, ...]
     stories: tuple[StoryPart, ...] = ()  # the one of story_id first
+    lines: tuple[Line, ...] = ()  # of a digest
+    route: str = ""  # the key of the configuration that chose this receiver
     thread: str | None = None  # alert id of the first message on the story to this receiver
     not_before: datetime | None = None  # it waits for more on the story
 
@@ -238,9 +254,10 @@ class Delivery(Record, frozen=True, kw_only=True):
     row's due time in the log is the next try."""
 
     alert: Alert
-    status: Literal["pending", "sent", "dead", "expired"] = "pending"
+    # `held` for the next digest, `silenced` for good: these never were in rasid.alerts.
+    status: Literal["pending", "sent", "dead", "expired", "held", "silenced"] = "pending"
     attempts: int = 0
-    reason: str | None = None  # closed set, see alerts.errors
+    reason: str | None = None  # closed set, see alerts.errors and alerts.holding
     error: str | None = None
     updated: datetime
     queued: datetime | None = None  # when it became pending; it expires from then on
@@ -249,6 +266,19 @@ class Delivery(Record, frozen=True, kw_only=True):
     reference: str | None = None  # Slack's ts, the mail's Message-ID
     edits: str | None = None  # alert id of a message sent that this one takes the place of
     thread_reference: str | None = None  # of the message it answers, or edits
+
+
+class Silence(Record, frozen=True, kw_only=True):
+    """What is told to nobody for a time, by whom and why. `match` has the keys of a route's."""
+
+    id: str
+    author: str
+    reason: str
+    created: datetime
+    ends: datetime
+    match: dict[str, tuple[str, ...]] = {}
+    story: str | None = None  # this story only
+    receiver: str | None = None  # this receiver only
 
 
 class DeadLetter(Record, frozen=True, kw_only=True):

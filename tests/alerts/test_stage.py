@@ -204,11 +204,11 @@ def test_one_recipient_of_two_deferred_gets_it_later_and_the_other_once(
 def test_what_is_hopeless_is_a_dead_letter_and_may_be_replayed(
     bench: Bench, slack: SlackServer
 ) -> None:
-    slack.script.append(Answer(404, "no_service"))
+    slack.script.append(Answer(400, "invalid_blocks"))
     bench.put(fresh("a1"), fresh("a2"))
     bench.start(bench.stage([desk(slack)]))
     dead, sent = bench.until_settled(2)
-    assert (dead.status, dead.reason, sent.status) == ("dead", "not_found", "sent")
+    assert (dead.status, dead.reason, sent.status) == ("dead", "refused", "sent")
     (letter,) = bench.letters()
     assert (letter.stage, letter.cause, letter.key) == ("alert", "undeliverable", "desk")
     bench.append(letter.topic, letter.key, letter.value.encode())
