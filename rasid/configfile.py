@@ -228,6 +228,7 @@ def _check_names(tree: Tree, data: dict[str, Any]) -> None:
             tree.problem(loc, str(error).removeprefix("catalogue: "))
     _unique(tree, data, "sources", "id")
     receivers = _unique(tree, data, "receivers", "name")
+    mute_times = _unique(tree, data, "mute_times", "name")
     route = data.get("route")
     if route is None and len(receivers) > 1:
         tree.problem(("receivers",), "there are several, and no `route` says who gets what")
@@ -241,6 +242,11 @@ def _check_names(tree: Tree, data: dict[str, Any]) -> None:
             tree.problem(
                 (*loc, "receiver"), f"no receiver is named {name!r}{did_you_mean(name, receivers)}"
             )
+        named = node.get("mute")
+        for i, mute in enumerate(named if isinstance(named, list) else []):
+            if mute not in mute_times:
+                hint = did_you_mean(str(mute), mute_times)
+                tree.problem((*loc, "mute", i), f"no mute time is named {mute!r}{hint}")
         _check_match(tree, (*loc, "match"), node.get("match"))
         children = node.get("routes")
         if isinstance(children, list):
