@@ -8,6 +8,7 @@ from processors.matching import Scene
 from processors.rules import Rulebook
 
 ANYWHERE = "*"  # the home of those who are foreign wherever they are (mercenaries)
+HEADLINE = 3.0  # weight of a place that headline or first sentence names
 LOCATIVE_REACH = 3  # words between «في» or «شمال» and the place it introduces
 
 
@@ -110,10 +111,12 @@ class Gazette:
                 if hit.start == actor.start and hit.end == actor.end:
                     home.update(hit.codes)
         anywhere = ANYWHERE in home
+        several = len(actor.codes) > 1
         if self._is_setting(actor, scene):
             return None
         located, bare, adjectives = self._evidence(actor, scene)
-        if not anywhere and any(self.located_weights.get(code) for code in home):
+        suspect = not anywhere and any(self.located_weights.get(code) for code in home)
+        if suspect:
             located = [hit for hit in located if any(map(self.is_sure, hit.codes))]
         if located:
             clause = scene.clause_of(actor.start)
@@ -137,13 +140,14 @@ class Gazette:
         if actor.term.theatre:
             return actor.term.theatre
         for code in self.ranked():
-            if not anywhere and not self.is_sure(code):
+            prominent = self.located_weights.get(code, 0.0) >= HEADLINE
+            if not anywhere and not self.is_sure(code) and (suspect or not prominent):
                 continue
             if code not in home:
                 return (code,)
-            if not anywhere and len(home) == 1 and self.located_weights.get(code):
+            if not anywhere and not several and self.located_weights.get(code):
                 return None
-        return () if anywhere or len(home) > 1 else None
+        return () if anywhere or several else None
 
     def _is_setting(self, actor: Hit, scene: Scene) -> bool:
         """Whether a state is named as where something is: «قوات الحشد في العراق»."""
