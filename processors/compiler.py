@@ -3,7 +3,7 @@
 A language is a folder: `language.yaml` (its tag and normaliser, the head nouns that make a
 name an installation) and any number of files holding `concepts` or a `theme` with its
 `rules`. The folder `shared` holds gazetteers: names in all scripts, of which each language
-takes its own (see processors.gazetteer).
+takes its own (see processors.gazetteer). `ordinary.txt` is news of no theme.
 
     concepts:
       truce: {nouns: [هدنة|هدن], include: [armistice]}   # words, phrases, other concepts
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from processors.gates import Gatekeeper
+from processors.gates import Gatekeeper, lemmas_met
 from processors.gazetteer import GAZETTEER_CONCEPTS, PLACE_NAMES, gazetteer_terms
 from processors.lexicon import CLASSES, NORMALISERS, Lexicon, Term
 from processors.rules import Rule, Rulebook, Sequence, Theme
@@ -94,7 +94,7 @@ class _Compiler:
             elif key == "sequences":
                 concept.sequences += _strings(value)
             elif key == "codes":
-                concept.codes = tuple(_strings(value))
+                concept.codes = tuple(map(str, _strings(value)))
             elif key == "masks":
                 concept.masks = value
         if not (concept.terms or concept.include or concept.sequences):
@@ -122,7 +122,7 @@ class _Compiler:
                 body = {**before[2], Word("status"): "off"}
             rules[word] = (root, word, body)
 
-    def compile(self, shared: Iterable[Mapping[Word, Any]]) -> Rulebook:
+    def compile(self, shared: Iterable[Mapping[Word, Any]], ordinary: str) -> Rulebook:
         for i, name in enumerate(self.concepts):
             self.bits[name] = 1 << i
         masks = {name: self._closure(name) for name in self.concepts}
@@ -157,12 +157,11 @@ class _Compiler:
                     theme.rules.append(self._rule(theme, word, body))
         themes = [theme for theme, _ in self.themes.values()]
         masking = self._masking()
-        everywhere = 0
-        for name in PLACE_NAMES:
-            everywhere |= self.bits[name]
-        keeper = Gatekeeper(sequences, self.lexicon.counts, closures, everywhere)
+        met = lemmas_met(ordinary, self.lexicon)
+        keeper = Gatekeeper(sequences, self.lexicon.costs(met), closures)
         gates, _ = keeper.gates(themes, lead=False)
-        lead_gates, self.lexicon.watched = keeper.gates(themes, lead=True)
+        lead_gates, watched = keeper.gates(themes, lead=True)
+        self.lexicon.watch(watched, met)
         return Rulebook(
             self.language, self.lexicon, self.bits, sequences, themes, masking, self.script,
             gates, lead_gates, self._context(themes, sum(masking)),
@@ -297,10 +296,12 @@ def compile_language(
     settings: Mapping[Word, Any],
     documents: Iterable[tuple[int, Mapping[Word, Any]]],
     shared: Iterable[Mapping[Word, Any]],
+    ordinary: str = "",
 ) -> Rulebook:
     """One language's rulebook, of files that were checked (processors.schema), each with the
-    number of the folder it is from. Raises RuleError."""
+    number of the folder it is from; `ordinary` is news of no theme (see processors.gates).
+    Raises RuleError."""
     compiler = _Compiler(settings)
     for root, document in documents:
         compiler.read(document, root)
-    return compiler.compile(shared)
+    return compiler.compile(shared, ordinary)

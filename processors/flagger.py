@@ -212,11 +212,14 @@ def load_flagger(folders: Sequence[Path] = (), *, check_examples: bool = True) -
             else:
                 check_file(document, ThemeFile, path)
                 documents.append((number, document))
+    ordinary: dict[str, str] = {}
+    for path in sorted(BUNDLED.glob("*/ordinary.txt")):
+        ordinary[path.parent.name] = path.read_text(encoding="utf-8")
     for name, (settings, _) in languages.items():
         if not settings:
             raise RuleError("has no language.yaml", reason="missing", file=name)
     books = {
-        name: compile_language(settings, documents, shared)
+        name: compile_language(settings, documents, shared, ordinary.get(name, ""))
         for name, (settings, documents) in languages.items()
     }
     flagger = Flagger(books, digest.hexdigest()[:16])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from processors.events import Part
-from processors.lexicon import Hit, concepts_of
+from processors.lexicon import Hit, concepts_between
 from processors.matching import Scene, matches, set_scene
 from processors.modality import Modality
 from processors.places import Gazette
@@ -107,11 +107,13 @@ def _possible(book: Rulebook, parts: tuple[Part, ...]) -> Iterator[tuple[Sentenc
     """Sentences whose words have the concepts of some rule, as scenes."""
     anchors = book.lexicon.anchors
     for part in parts:
+        tokens, entries = part.tokens, part.entries
         for sentence in part.sentences:
-            known = set(part.entries[sentence.first : sentence.last])
-            if anchors.isdisjoint(known):
+            first, last = sentence.first, sentence.last
+            if anchors.isdisjoint(entries[first:last]):
                 continue
-            if book.possible(concepts_of(known), lead=sentence.index < LEAD_SENTENCES):
+            concepts = concepts_between(tokens, entries, first, last)
+            if book.possible(concepts, lead=sentence.index < LEAD_SENTENCES):
                 yield sentence, _scene(book, part, sentence, whole=True)
 
 
