@@ -32,6 +32,7 @@ class _Concept:
     sequences: list[Word] = field(default_factory=list)
     codes: tuple[str, ...] = ()
     masks: bool = False
+    theme: str = ""  # whose file it stands in; empty: for all
 
 
 def _strings(value: Any) -> list[Word]:
@@ -62,18 +63,18 @@ class _Compiler:
     def read(self, document: Mapping[Word, Any], root: int) -> None:
         """Take up a file of the bundled rules (root 0) or of a user's folder; what a later
         root says of a rule stands."""
-        for name, body in (document.get(Word("concepts")) or {}).items():
-            self._read_concept(name, body)
         theme_name = document.get(Word("theme"))
+        for name, body in (document.get(Word("concepts")) or {}).items():
+            self._read_concept(name, body, str(theme_name or ""))
         if theme_name is not None:
             self._read_theme(theme_name, document, root)
 
-    def _read_concept(self, name: Word, body: Mapping[Word, Any]) -> None:
+    def _read_concept(self, name: Word, body: Mapping[Word, Any], theme: str) -> None:
         known = self.concepts.get(name)
         if known and known.name and name not in GAZETTEER_CONCEPTS and "extend" not in body:
             raise name.error("a concept defined twice: `extend: true` adds to it",
                              reason="duplicate")  # fmt: skip
-        concept = known or _Concept(name)
+        concept = known or _Concept(name, theme=theme)
         self.concepts[name] = concept
         for key, value in body.items():
             if key in CLASSES:
@@ -150,7 +151,7 @@ class _Compiler:
                 if body.get("status") != "off":
                     theme.rules.append(self._rule(theme, word, body))
         themes = [theme for theme, _ in self.themes.values()]
-        masking = sum(self.bits[name] for name, concept in self.concepts.items() if concept.masks)
+        masking = self._masking()
         everywhere = 0
         for name in PLACE_NAMES:
             everywhere |= self.bits[name]
@@ -159,8 +160,20 @@ class _Compiler:
         lead_gates, self.lexicon.watched = keeper.gates(themes, lead=True)
         return Rulebook(
             self.language, self.lexicon, self.bits, sequences, themes, masking, self.script,
-            gates, lead_gates, self._context(themes, masking),
+            gates, lead_gates, self._context(themes, sum(masking)),
         )  # fmt: skip
+
+    def _masking(self) -> dict[int, int]:
+        """What masks, by theme, and what it leaves alone: other themes' own concepts."""
+        own: dict[str, int] = {}
+        masks: dict[str, int] = {}
+        for name, concept in self.concepts.items():
+            bits = masks if concept.masks else own
+            bits[concept.theme] = bits.get(concept.theme, 0) | self.bits[name]
+        return {
+            bits: sum(of for other, of in own.items() if theme and other not in ("", theme))
+            for theme, bits in masks.items()
+        }
 
     def _context(self, themes: Iterable[Theme], masking: int) -> int:
         """Concepts that the article as a whole is judged by: places, what silences a theme,

@@ -24,7 +24,7 @@ class Evidence:
         self._act = mask("call", "denial", "refusal")
         self._who = mask(
             "country", "capital", "leader", "nationality", "local_force", "foreign_militia",
-            "coalition", "mission", "company", "army", "alliance", "aside",
+            "coalition", "mission", "company", "party", "official", "army", "alliance", "aside",
         )  # fmt: skip
         self._unit = mask("unit")
         self._number = mask("number")

@@ -13,7 +13,7 @@ from processors.rules import Gates, Rule, Sequence, Theme
 
 @dataclass(frozen=True, slots=True)
 class Gatekeeper:
-    """`counts`: concept bit → terms that have it. `closures`: concept bit → the bits of its
+    """`counts`: concepts → terms that have just these. `closures`: concept bit → the bits of its
     hits. `everywhere`: concepts too common to wait for (names of places)."""
 
     sequences: list[Sequence]
@@ -46,7 +46,7 @@ class Gatekeeper:
         return items
 
     def _terms(self, mask: int) -> int:
-        return sum(count for bit, count in self.counts.items() if bit & mask)
+        return sum(count for concepts, count in self.counts.items() if concepts & mask)
 
     def _anchored(self, mask: int, theme: Theme) -> bool:
         """Whether every hit of these concepts is one of an anchor too."""

@@ -14,8 +14,9 @@ marks, never across other punctuation.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Final, NamedTuple
 
@@ -99,7 +100,8 @@ class Lexicon(dict[str, Entry | None]):
         self.watched = 0  # concepts without any of which nothing can match
         self.anchors: set[Entry | None] = set()  # entries met that may hold one of them
         self.terms = 0
-        self.counts: dict[int, int] = {}  # concept bit → terms that have it
+        self.counts: Counter[int] = Counter()  # concepts → terms that have just these
+        self._pieces: dict[tuple[str, int], tuple[int, ...]] = {}
 
     def add(self, term: Term, kind: int) -> None:
         """Add a term; its words are of class `kind` unless marked. ValueError when empty."""
@@ -112,10 +114,10 @@ class Lexicon(dict[str, Entry | None]):
                 gap = int(piece[1:] or 1)
                 nodes = [node.far.setdefault(gap, Node()) for node in nodes]
                 continue
-            lemmas = [lemma for word in piece.split("|") for lemma in self._lemma(word, kind)]
+            lemmas = self._lemmas_of(piece, kind)
             if not lemmas:
                 raise ValueError(f"no word in {piece!r}")
-            nodes = [node.next.setdefault(lemma, Node()) for node in nodes for lemma in lemmas]
+            nodes = [_after(node, lemma) for node in nodes for lemma in lemmas]
             slots += 1
             for node in nodes:
                 node.potential |= term.mask
@@ -124,12 +126,17 @@ class Lexicon(dict[str, Entry | None]):
         for node in nodes:
             node.terms.append(term)
         self.terms += 1
-        bits = term.mask
-        while bits:
-            bit = bits & -bits
-            self.counts[bit] = self.counts.get(bit, 0) + 1
-            bits ^= bit
-        self.clear()
+        self.counts[term.mask] += 1
+        if self:
+            self.clear()
+
+    def _lemmas_of(self, piece: str, kind: int) -> tuple[int, ...]:
+        """The lemmas of a piece's alternatives; the same pieces come again and again."""
+        known = self._pieces.get((piece, kind))
+        if known is None:
+            known = tuple(lemma for word in piece.split("|") for lemma in self._lemma(word, kind))
+            self._pieces[piece, kind] = known
+        return known
 
     def _lemma(self, word: str, kind: int) -> Iterator[int]:
         fold = self.normaliser.fold
@@ -266,6 +273,13 @@ class Lexicon(dict[str, Entry | None]):
             at += 1
 
 
+def _after(node: Node, lemma: int) -> Node:
+    after = node.next.get(lemma)
+    if after is None:
+        after = node.next[lemma] = Node()
+    return after
+
+
 def _ahead(node: Node) -> tuple[frozenset[int], int]:
     """Lemmas that may come next in a phrase, and the concepts of all that go on."""
     after = [node, *node.far.values()]
@@ -296,22 +310,31 @@ def concepts_of(known: Iterable[Entry | None]) -> int:
     return mask
 
 
-def unmasked(hits: Iterable[Hit], mask: int) -> list[Hit]:
-    """Hits without those that lie inside a hit of a masking concept (حقل in حقل ألغام)."""
+def unmasked(hits: Iterable[Hit], masking: Mapping[int, int]) -> list[Hit]:
+    """Hits without those that lie inside a hit of a masking concept (حقل in حقل ألغام).
+
+    `masking`: concepts that mask → concepts they leave alone (those of other themes' own)."""
     kept = list(hits)
-    covers = [hit for hit in kept if hit.mask & mask]
+    covers = []
+    for hit in kept:
+        for masks, spared in masking.items():
+            if hit.mask & masks:
+                covers.append((hit, masks, spared))
     if not covers:
         return kept
-
-    def hidden(hit: Hit) -> bool:
-        for cover in covers:
+    shown = []
+    for hit in kept:
+        mask = hit.mask
+        for cover, masks, spared in covers:
             if cover.start <= hit.start and hit.end <= cover.end:
                 longer = cover.end - cover.start > hit.end - hit.start
-                if longer or not hit.mask & mask:
-                    return True
-        return False
-
-    return [hit for hit in kept if not hidden(hit)]
+                if longer or not hit.mask & masks:
+                    mask &= spared
+        if mask == hit.mask:
+            shown.append(hit)
+        elif mask:
+            shown.append(replace(hit, mask=mask))
+    return shown
 
 
 def outermost(hits: list[Hit]) -> list[Hit]:

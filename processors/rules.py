@@ -70,7 +70,7 @@ class Rulebook:
     bits: dict[str, int]
     sequences: list[Sequence]
     themes: list[Theme]
-    masking: int = 0
+    masking: dict[int, int] = field(default_factory=dict)  # see processors.lexicon.unmasked
     script: str = "arabic"
     # What a sentence must have for any rule to match: the rarest item of each rule, and
     # the other items of the rules that share it.

@@ -133,12 +133,13 @@ class CountryFile(_Model):
 
 
 class BodyFile(_Model):
-    """A force, or a company."""
+    """A force, a company, a party, or people of one country."""
 
     names: list[Name]
     home: list[Country] = []
     theatre: list[Country] = Field([], description="where it acts when nothing says where")
     kind: Text | SkipJsonSchema[None] = None
+    role: Text | SkipJsonSchema[None] = None
     source: Text | SkipJsonSchema[None] = None
 
 
@@ -149,7 +150,7 @@ class CountriesFile(_Model):
 
 
 class BodiesFile(_Model):
-    gazetteer: Literal["forces", "companies"]
+    gazetteer: Literal["forces", "companies", "parties", "people"]
     source: Text
     entries: list[BodyFile]
 
@@ -164,6 +165,8 @@ _GAZETTEERS: Final[dict[str, type[_Model]]] = {
     "countries": CountriesFile,
     "forces": BodiesFile,
     "companies": BodiesFile,
+    "parties": BodiesFile,
+    "people": BodiesFile,
     "installations": InstallationsFile,
 }
 
