@@ -14,19 +14,20 @@ from processors.arabic import FIXED, MAX_WORD, NAME, NOUN, VERB
 _VOWELS: Final = "aeiou"
 # What a noun or adjective may end in, and what stands there in the form a term has: plurals of
 # English and French, French feminines (aérienne, française, américaine, étrangère).
-_ENDINGS: Final = tuple(
-    (ending + plural, back)
-    for plural in ("", "s")
-    for ending, back in {
-        "enne": "en", "onne": "on", "aise": "ais", "oise": "ois", "aine": "ain",
-        "ale": "al", "ere": "er", "uelle": "uel", "ee": "e",
-    }.items()
-) + (("s", ""), ("x", ""), ("es", ""), ("ies", "y"), ("aux", "al"))  # fmt: skip
+_ENDINGS: Final = (
+    *((ending + plural, back) for plural in ("", "s") for ending, back in (
+        ("enne", "en"), ("onne", "on"), ("aise", "ais"), ("oise", "ois"), ("aine", "ain"),
+        ("ale", "al"), ("ere", "er"), ("uelle", "uel"), ("ee", "e"),
+    )),
+    ("s", ""), ("x", ""), ("es", ""), ("ies", "y"), ("aux", "al"),
+)  # fmt: skip
 # Persons, tenses and participles of French verbs in -er and -ir, put on their stem.
-_ER: Final = (
-    "e es ons ent ee ees ant ait aient a erent era eront erait eraient ons"
-).split()  # fmt: skip
-_IR: Final = "i is it ie ies issent issant issait irent ira iront irait".split()
+_FRENCH: Final = {
+    "er": ("e", "es", "ons", "ent", "ee", "ees", "ant", "ait", "aient", "a", "erent", "era",
+           "eront", "erait", "eraient"),
+    "ir": ("i", "is", "it", "ie", "ies", "issent", "issant", "issait", "irent", "ira", "iront",
+           "irait"),
+}  # fmt: skip
 
 
 def fold(raw: str) -> str:
@@ -66,7 +67,7 @@ def inflect(parts: list[str]) -> set[str]:
         forms |= {base + "ed", base + "ing"}
         if base[-1] not in "wxy" and base[-1] not in _VOWELS and base[-2:-1] in _VOWELS:
             forms |= {base + base[-1] + "ed", base + base[-1] + "ing"}
-    for ending, endings in (("er", _ER), ("ir", _IR)):
+    for ending, endings in _FRENCH.items():
         if base.endswith(ending) and len(base) > 4:
             forms |= {base[:-2] + e for e in endings}
     return forms

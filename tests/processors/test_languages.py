@@ -138,7 +138,8 @@ def test_a_verb_is_written_out(parts: list[str], forms: set[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "' '", "a" * 1_000_000, "US " * 1000, "é\u0301\u200f", "\ud800 truce \udfff", "..!"]
+    "text",
+    ["", "' '", "a" * 1_000_000, "US " * 1000, "é\u0301\u200f", "\ud800 truce \udfff", "..!"],
 )
 def test_bad_input_gives_nothing(flagger: Flagger, text: str) -> None:
     for language in ("en", "fr"):
