@@ -32,6 +32,7 @@ class Outcome:
     result: Receipt | SendError
     at: datetime
     by: "Courier"
+    queued: datetime | None  # of the row that was sent
 
 
 class Courier:
@@ -84,9 +85,8 @@ class Courier:
                 return
             idle = False
             result = self._send(delivery)
-            self._outcomes.put(
-                Outcome(self.receiver.name, delivery.alert.id, result, self._clock(), self)
-            )
+            name, alert = self.receiver.name, delivery.alert.id
+            self._outcomes.put(Outcome(name, alert, result, self._clock(), self, delivery.queued))
 
     def _send(self, delivery: Delivery) -> Receipt | SendError:
         try:

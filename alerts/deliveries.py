@@ -26,6 +26,15 @@ class Conclusion:
     well: bool = False
     asked: bool = False
 
+    @property
+    def hopeless_receiver(self) -> bool:
+        """Whether it is the receiver that refuses, whatever the message."""
+        reason = self.delivery.reason
+        return self.outcome == "dead" and (
+            reason in ("auth", "not_found", "insecure")
+            or (reason == "refused" and bool(self.delivery.refused))
+        )
+
 
 def conclude(delivery: Delivery, result: Receipt | SendError, now: datetime) -> Conclusion:
     if isinstance(result, SendError):
@@ -66,6 +75,23 @@ def conclude(delivery: Delivery, result: Receipt | SendError, now: datetime) -> 
         refused=len(result.refused),
         well=True,
     )
+
+
+def threaded(delivery: Delivery, first: Delivery) -> Delivery:
+    """With the reference of the message it belongs to."""
+    return msgspec.structs.replace(delivery, thread_reference=first.reference)
+
+
+def folded_in(first: Delivery, edit: Delivery) -> Delivery:
+    """A message not sent yet, saying what it would have been edited to say."""
+    alert = msgspec.structs.replace(
+        edit.alert,
+        id=first.alert.id,
+        kind=first.alert.kind,
+        created=first.alert.created,
+        thread=first.alert.thread,
+    )
+    return msgspec.structs.replace(first, alert=alert)
 
 
 def dead_letter(delivery: Delivery, now: datetime) -> DeadLetter:

@@ -1,109 +1,84 @@
-"""Finds the story a Report belongs to, by its article or by its text, without a scan.
+"""The stories that are open, found by article, by text, or by theme, country and place.
 
-In memory only, rebuilt from the stories' table: ids and sketches, not the stories
-themselves. Each sampled hash points to the articles that have it, so that only articles
-that share something are compared.
+In memory only, rebuilt from the stories' table. Nothing is scanned: each sampled hash of a
+text points to the articles that have it, each theme, country and place to its stories.
 """
 
-from bisect import bisect_right
-from collections import Counter, deque
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 
-from streams.records import Report, StoryArticle
+from alerts.events import Event, Scope, scope
+from alerts.joining import Candidate
+from alerts.likeness import WINDOW, Likeness, Vocabularies, compare, vocabulary
+from streams.records import Flag, Report, Story, StoryArticle
 
-WINDOW: Final = timedelta(days=3)  # how far apart two near-identical texts may be published
-KEPT: Final = timedelta(days=7)  # how long an article is known by its id
-# Containment from which a text repeats another. Looked at in 4,000 articles of Arabic news:
-# of pairs between 0.6 and 0.8, those within half a day are copies edited by hand, those
-# further apart mostly an agency's formula for another event (the fifth aid flight, the sixth).
-NEAR: Final = 0.6
-NEAR_LATER: Final = 0.8
-LATER: Final = timedelta(hours=12)
-SHARED_LEAST: Final = 4  # hashes in common, below which containment says nothing
-CUT_AT: Final = 256  # a sketch this long was cut, and says nothing above its last hash
+KEPT: Final = timedelta(days=7)  # how long a story is known after its latest article
+LONGEST: Final = timedelta(days=14)  # from a story's first article to its last
 HOLDERS_LIMIT: Final = 48  # articles remembered for one hash: what more have is boilerplate
 CANDIDATES_LIMIT: Final = 32  # articles compared, those with most hashes in common first
+LOOKED_AT: Final = 64  # stories of one theme and country compared, the latest first
+TOLD_BY: Final = 12  # articles of a story whose words are compared, the latest
 ARTICLES_LIMIT: Final = 50_000
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
-    """Of two sketches: hashes in common, and hashes of each, as far as both reach."""
+class Copy:
+    """A text that a Report repeats: of which article, in which stories, and which share of the
+    Report's own text that makes up."""
 
-    shared: int
-    mine: int
-    other: int
-
-    @property
-    def containment(self) -> float:
-        """The share of the smaller that the larger holds too, 0 to 1; near 1 for a copy, also
-        for one that was shortened."""
-        smaller = min(self.mine, self.other)
-        return self.shared / smaller if smaller else 0.0
-
-    @property
-    def repeated(self) -> float:
-        """The share of mine that the other holds."""
-        return self.shared / self.mine if self.mine else 0.0
-
-    def near(self, apart: timedelta) -> bool:
-        """Whether one text repeats the other, published so far `apart`."""
-        if self.shared and self.shared == self.mine == self.other:
-            return apart <= WINDOW
-        return (
-            self.shared >= SHARED_LEAST
-            and self.containment >= (NEAR if apart <= LATER else NEAR_LATER)
-            and apart <= WINDOW
-        )
-
-
-def compare(mine: Sequence[int], other: Sequence[int]) -> Likeness:
-    """Two sketches: hashes sampled alike, ascending, without repeats."""
-    if len(mine) >= CUT_AT or len(other) >= CUT_AT:
-        reach = min(each[-1] for each in (mine, other) if len(each) >= CUT_AT)
-        mine, other = mine[: bisect_right(mine, reach)], other[: bisect_right(other, reach)]
-    return Likeness(len(set(mine).intersection(other)), len(mine), len(other))
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """The story a Report belongs to. `copy_of` is the article whose text it repeats, None when
-    it is itself in the story; `repeated` the share of its own text that this makes up."""
-
-    story_id: str
-    copy_of: str | None = None
-    repeated: float = 1.0
+    article: StoryArticle
+    stories: tuple[Story, ...]
+    containment: float
+    repeated: float
 
 
 @dataclass(slots=True)
-class _Known:
-    article_id: str
-    story_id: str
+class _Held:
+    """A story, and what it is found by."""
+
+    story: Story
+    scope: Scope
+    first: datetime  # published, of its articles
+    last: datetime
+    words: list[tuple[frozenset[str], float]]  # of its own articles, with their norms
+
+
+@dataclass(slots=True)
+class _Text:
+    article: StoryArticle
     published: datetime  # or first seen, if nobody said
-    seen: datetime
-    sketch: tuple[int, ...]
+    stories: dict[str, None]
 
 
 class StoryIndex:
-    """Articles of the last days. `find` never changes anything; `add` and `expire` do."""
+    """`get`, `holding`, `repeated` and `about` never change anything; `put` and `expire` do."""
 
     def __init__(self) -> None:
-        self._articles: dict[str, _Known] = {}
+        self._stories: dict[str, _Held] = {}  # by their latest change
+        self._texts: dict[str, _Text] = {}
         # One holder stands by itself: most hashes have no second one.
         self._holders: dict[int, str | list[str]] = {}
-        self._order: deque[tuple[datetime, str]] = deque()
+        self._keys: dict[tuple[str, ...], dict[str, None]] = {}  # by their latest change
+        self._vocabularies = Vocabularies()
 
     def __len__(self) -> int:
-        return len(self._articles)
+        return len(self._stories)
 
-    def find(self, report: Report) -> Found | None:
-        """By its id, else by its text: of several, the one most alike, then the oldest."""
-        known = self._articles.get(report.article_id)
-        if known is not None:
-            return Found(known.story_id)
+    def get(self, story_id: str) -> Story | None:
+        held = self._stories.get(story_id)
+        return held.story if held else None
+
+    def holding(self, article_id: str) -> list[Story]:
+        """The stories that an article is in."""
+        text = self._texts.get(article_id)
+        return [self._stories[story].story for story in text.stories] if text else []
+
+    def repeated(self, report: Report) -> Copy | None:
+        """The article whose text `report` repeats: the one most alike, then the oldest."""
         shared: Counter[str] = Counter()
         for sampled in report.sketch:
             holders = self._holders.get(sampled)
@@ -111,63 +86,146 @@ class StoryIndex:
                 shared.update((holders,) if isinstance(holders, str) else holders)
         published = report.published or report.seen
         best: tuple[float, datetime, str] | None = None
-        found: Found | None = None
+        found: tuple[_Text, Likeness] | None = None
         for article_id, _ in shared.most_common(CANDIDATES_LIMIT):
-            other = self._articles[article_id]
-            likeness = compare(report.sketch, other.sketch)
+            if article_id == report.article_id:
+                continue
+            other = self._texts[article_id]
+            likeness = compare(report.sketch, other.article.sketch)
             if not likeness.near(abs(published - other.published)):
                 continue
             rank = (-likeness.containment, other.published, article_id)
             if best is None or rank < best:
-                best = rank
-                found = Found(other.story_id, article_id, likeness.repeated)
-        return found
+                best, found = rank, (other, likeness)
+        if found is None:
+            return None
+        text, likeness = found
+        stories = tuple(self._stories[story].story for story in text.stories)
+        return Copy(text.article, stories, likeness.containment, likeness.repeated)
 
-    def add(self, story_id: str, article: StoryArticle) -> None:
-        """Take in an article of a story, as it is now."""
-        known = self._articles.get(article.article_id)
-        if known is not None:
-            self._forget(known)
-        else:
-            self._order.append((article.seen, article.article_id))
-        self._articles[article.article_id] = _Known(
-            article.article_id,
-            story_id,
-            article.published or article.seen,
-            article.seen,
-            article.sketch,
-        )
-        for sampled in article.sketch:
-            self._hold(sampled, article.article_id)
-        while len(self._articles) > ARTICLES_LIMIT:
-            self._drop_first()
+    def about(self, event: Event, title: str, published: datetime) -> Iterator[Candidate]:
+        """Stories with a theme and a country of `event`, no other place, that had an article
+        within the window of `published`."""
+        words = self._vocabularies.weighed(_words(title, event.flags))
+        for story_id in self._filed_under(event.scope):
+            held = self._stories[story_id]
+            if held.scope.apart(event.scope):
+                continue
+            gap = max(published - held.last, held.first - published, timedelta())
+            if gap <= WINDOW and published - held.first <= LONGEST:
+                yield Candidate(held.story, held.scope, words.alike(held.words), gap)
+
+    def put(self, story: Story) -> None:
+        """Take in a story as it is now."""
+        self._drop(story.id)
+        times = [article.published or article.seen for article in story.articles]
+        words = [
+            _words(article.title, article.flags)
+            for article in story.articles
+            if article.copy_of is None
+        ][-TOLD_BY:]
+        for each in words:
+            self._vocabularies.add(each)
+        norms = [(each, self._vocabularies.norm(each)) for each in words]
+        held = _Held(story, scope(story.flags), min(times), max(times), norms)
+        self._stories[story.id] = held
+        for article in story.articles:
+            text = self._texts.get(article.article_id)
+            if text is None:
+                published = article.published or article.seen
+                text = self._texts[article.article_id] = _Text(article, published, {})
+                self._hold(article)
+            elif text.article.sketch is not article.sketch:
+                self._release(text.article)
+                self._hold(article)
+            text.article = article
+            text.stories[story.id] = None
+        for key in _filed(held.scope):
+            self._keys.setdefault(key, {})[story.id] = None
+        while len(self._texts) > ARTICLES_LIMIT and len(self._stories) > 1:
+            self._forget(next(iter(self._stories)))
 
     def expire(self, now: datetime) -> None:
-        """Forget articles first seen longer than a week before `now`."""
-        while self._order and now - self._order[0][0] > KEPT:
-            self._drop_first()
+        """Forget stories that had no article for a week before `now`."""
+        while self._stories:
+            first = next(iter(self._stories.values()))
+            if now - first.story.updated <= KEPT:
+                break
+            self._forget(first.story.id)
 
-    def _hold(self, sampled: int, article_id: str) -> None:
-        holders = self._holders.get(sampled)
-        if holders is None:
-            self._holders[sampled] = article_id
-        elif isinstance(holders, str):
-            self._holders[sampled] = [holders, article_id]
-        elif len(holders) < HOLDERS_LIMIT:
-            holders.append(article_id)
+    def _filed_under(self, its: Scope) -> Iterator[str]:
+        """Ids of stories under one of its keys, each once, the latest of each key first."""
+        seen: set[str] = set()
+        for key in _asked(its):
+            for story_id in islice(reversed(self._keys.get(key, {})), LOOKED_AT):
+                if story_id not in seen:
+                    seen.add(story_id)
+                    yield story_id
 
-    def _drop_first(self) -> None:
-        _, article_id = self._order.popleft()
-        known = self._articles.pop(article_id, None)
-        if known is not None:
-            self._forget(known)
+    def _drop(self, story_id: str) -> None:
+        """Out of its keys, to come in again as the latest."""
+        held = self._stories.pop(story_id, None)
+        if held is None:
+            return
+        for words, _ in held.words:
+            self._vocabularies.remove(words)
+        for key in _filed(held.scope):
+            here = self._keys[key]
+            here.pop(story_id, None)
+            if not here:
+                del self._keys[key]
 
-    def _forget(self, known: _Known) -> None:
-        for sampled in known.sketch:
+    def _forget(self, story_id: str) -> None:
+        story = self._stories[story_id].story
+        self._drop(story_id)
+        for article in story.articles:
+            text = self._texts[article.article_id]
+            text.stories.pop(story_id, None)
+            if not text.stories:
+                self._release(text.article)
+                del self._texts[article.article_id]
+
+    def _hold(self, article: StoryArticle) -> None:
+        for sampled in article.sketch:
             holders = self._holders.get(sampled)
-            if holders == known.article_id:
+            if holders is None:
+                self._holders[sampled] = article.article_id
+            elif isinstance(holders, str):
+                self._holders[sampled] = [holders, article.article_id]
+            elif len(holders) < HOLDERS_LIMIT:
+                holders.append(article.article_id)
+
+    def _release(self, article: StoryArticle) -> None:
+        for sampled in article.sketch:
+            holders = self._holders.get(sampled)
+            if holders == article.article_id:
                 del self._holders[sampled]
-            elif isinstance(holders, list) and known.article_id in holders:
-                holders.remove(known.article_id)
+            elif isinstance(holders, list) and article.article_id in holders:
+                holders.remove(article.article_id)
                 if not holders:
                     del self._holders[sampled]
+
+
+def _filed(its: Scope) -> Iterator[tuple[str, ...]]:
+    """What a story is filed under: each theme in each country, as a whole and by place; ""
+    where it names none."""
+    for theme in sorted(its.themes):
+        for country in sorted(its.countries):
+            yield theme, country
+            for place in its.places or ("",):
+                yield theme, country, place
+
+
+def _asked(its: Scope) -> Iterator[tuple[str, ...]]:
+    """Where a Report's story may be: under its places or under none, else anywhere."""
+    for theme in sorted(its.themes):
+        for country in sorted(its.countries):
+            if its.places:
+                for place in (*sorted(its.places), ""):
+                    yield theme, country, place
+            else:
+                yield theme, country
+
+
+def _words(title: str, flags: Sequence[Flag]) -> frozenset[str]:
+    return vocabulary(title, tuple(dict.fromkeys(flag.quote for flag in flags)))

@@ -5,15 +5,19 @@ batch is under way: call `landed` once it is committed, `load` when it was not.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
 
+from alerts.held import HeldBack
+from alerts.holding import Gate, Held, Recent, rule_of
 from alerts.index import KEPT, StoryIndex
-from alerts.routing import Route, receivers_for
-from alerts.stories import Known, alert_for, decide, story_id
+from alerts.messages import operator_alert, outgoing
+from alerts.routing import Route, Target
+from alerts.stories import decide, story_id
 from streams.errors import Malformed
 from streams.log import Clock, Message, Stage, Transaction
 from streams.records import (
@@ -23,8 +27,8 @@ from streams.records import (
     Alert,
     Delivery,
     Report,
+    Silence,
     Story,
-    StoryArticle,
     decode,
     encode,
 )
@@ -37,7 +41,9 @@ class Landed:
     """What a batch brought: decisions by name, and deliveries to take up."""
 
     decisions: Counter[str] = field(default_factory=Counter)
-    queued: list[tuple[str, str, datetime]] = field(default_factory=list)  # receiver, alert, when
+    held: Counter[str] = field(default_factory=Counter)  # by reason
+    # receiver, alert, since when, due
+    queued: list[tuple[str, str, datetime, datetime]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +59,30 @@ class Pending:
 
 
 class Ledger:
-    def __init__(self, stage: Stage, route: Route, *, max_age_s: float, clock: Clock) -> None:
+    """`editable` names the receivers whose messages can be edited once they are sent; `gate`
+    holds what may not go now, in `held`; `silences` reads those there are."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        route: Route,
+        *,
+        max_age_s: float,
+        clock: Clock,
+        held: HeldBack,
+        silences: Callable[[], Sequence[Silence]] = tuple,
+        editable: Collection[str] = (),
+    ) -> None:
         self.route = route
         self.max_age_s = max_age_s
+        self.editable = editable
+        self.gate = Gate()
+        self._held = held
+        self._silences = silences
+        self._recent = Recent()
         self._stage = stage
         self._clock = clock
         self._index = StoryIndex()
-        self._stories: dict[str, Story] = {}  # of this batch
         self._deliveries: set[str] = set()  # of this batch
         self._landed = Landed()
 
@@ -68,17 +91,18 @@ class Ledger:
         self._index = StoryIndex()
         self._begin()
         since = self._clock() - KEPT
-        known: list[tuple[str, StoryArticle]] = []
+        known: list[Story] = []
         for row in self._stage.scan(STORIES):
             try:
                 story = decode(Story, row.value)
             except Malformed as error:
                 log.error("story_unreadable", story=row.key, error=str(error))
                 continue
-            known += [(story.id, article) for article in story.articles if article.seen > since]
-        known.sort(key=lambda each: (each[1].seen, each[1].article_id))
-        for story_key, article in known:
-            self._index.add(story_key, article)
+            if story.updated > since:
+                known.append(story)
+        for story in sorted(known, key=lambda each: (each.updated, each.id)):
+            self._index.put(story)
+        self._load_recent()
 
     def landed(self) -> Landed:
         """What was written since the last call, now that it is in the log."""
@@ -89,22 +113,50 @@ class Ledger:
 
     def on_report(self, message: Message, tx: Transaction) -> None:
         report = decode(Report, message.value)
-        decision = decide(report, self._known(report), max_age_s=self.max_age_s)
-        story = decision.story
-        if story is not None:
+        self._recall(report)
+        decision = decide(self._index, report, max_age_s=self.max_age_s)
+        now = self._clock()
+        silences = self._silences()
+
+        def judge(alert: Alert, target: Target) -> Held | None:
+            return self.gate.judge(alert, target, silences, self._recent, now)
+
+        out = outgoing(decision, report, self.route, created=now, judge=judge)
+        for story in out.stories:
             tx.put(STORIES, story.id, encode(story))
-        if decision.outcome == "alerted" and story is not None:
-            created = self._clock()
-            for receiver in receivers_for(self.route, report):
-                alert = alert_for(report, story, receiver, created=created)
-                tx.append(ALERTS, receiver, encode(alert))
+        for due in out.due:
+            tx.append(ALERTS, due.alert.receiver, encode(due.alert))
+        for alert, held in out.held:
+            row = Delivery(
+                alert=alert,
+                status="silenced" if held.due is None else "held",
+                reason=held.reason,
+                error=held.why,
+                updated=now,
+                queued=now,
+            )
+            tx.put(DELIVERIES, alert.id, encode(row), due=held.due)
+        tripped = self._tripped([held for _, held in out.held], now)
+        for _, alert in tripped:
+            tx.append(ALERTS, alert.receiver, encode(alert))
+        edits = [edit for edit in out.edits if edit.receiver in self.editable or edit.not_before]
+        for edit in edits:
+            row = Delivery(alert=edit, updated=now, queued=now, edits=edit.thread)
+            tx.put(DELIVERIES, edit.id, encode(row), due=max(now, edit.not_before or now))
         # Only now, when nothing can fail any more:
-        if story is not None:
-            self._stories[story.id] = story
-            for article in story.articles:
-                if article.article_id == report.article_id:
-                    self._index.add(story.id, article)
+        self._note([due.alert for due in out.due], now)
+        for why, _ in tripped:
+            self._recent.note(("tripped", why), now)
+        for alert, held in out.held:
+            self._landed.held[held.reason] += 1
+            if held.due is not None:
+                self._held.add(alert.receiver, alert.id, held.due)
+        for story in out.stories:
+            self._index.put(story)
         self._landed.decisions[decision.outcome] += 1
+        self._landed.queued += [
+            (edit.receiver, edit.id, now, max(now, edit.not_before or now)) for edit in edits
+        ]
 
     def on_alert(self, message: Message, tx: Transaction) -> None:
         """A message due becomes a row to work from. One that has its row already is left
@@ -120,20 +172,24 @@ class Ledger:
             if before.status not in ("dead", "expired"):
                 return
             delivery = Delivery(alert=alert, updated=now, queued=now, done=before.done)
-        tx.put(DELIVERIES, alert.id, encode(delivery), due=now)
+        due = max(alert.not_before or now, now)
+        tx.put(DELIVERIES, alert.id, encode(delivery), due=due)
         self._deliveries.add(alert.id)
-        self._landed.queued.append((alert.receiver, alert.id, now))
+        self._landed.queued.append((alert.receiver, alert.id, now, due))
 
     def pending(self) -> Sequence[Pending]:
         """Every delivery still due, in the order the messages were made."""
         far = self._clock() + timedelta(days=3650)
         found = []
+        held: list[tuple[str, str, datetime]] = []
         for row in self._stage.due(DELIVERIES, far, 1_000_000):
             try:
                 delivery = decode(Delivery, row.value)
             except Malformed as error:
                 log.error("delivery_unreadable", alert=row.key, error=str(error))
                 continue
+            if delivery.status in ("held", "expired") and row.due is not None:
+                held.append((delivery.alert.receiver, delivery.alert.id, row.due))
             if delivery.status == "pending" and row.due is not None:
                 found.append(
                     Pending(
@@ -145,28 +201,54 @@ class Ledger:
                         reason=delivery.reason,
                     )
                 )
+        self._held.load(held)
         found.sort(key=lambda each: (each.created, each.alert))
         return found
 
-    def _known(self, report: Report) -> Known | None:
-        found = self._index.find(report)
-        if found is not None:
-            story = self._story(found.story_id)
-            if story is not None:  # else it went by age
-                return Known(story, found.copy_of, found.repeated)
-        elif report.revision > 1:  # of an article too old to be held in memory
-            story = self._story(story_id(report.article_id))
-            if story is not None:
-                return Known(story)
-        return None
+    def _note(self, alerts: Sequence[Alert], now: datetime) -> None:
+        for alert in alerts:
+            self._recent.note(("receiver", alert.receiver), now)
+            if rule := rule_of(alert):
+                self._recent.note(("rule", rule), now)
 
-    def _story(self, key: str) -> Story | None:
-        if key in self._stories:
-            return self._stories[key]
-        row = self._stage.get(STORIES, key)
-        return None if row is None else decode(Story, row.value)
+    def _load_recent(self) -> None:
+        """Count again what was made lately, as limits ask for it."""
+        self._recent = Recent()
+        longest = max(
+            (wishes.limit.seconds for wishes in self.gate.wishes.values() if wishes.limit),
+            default=0.0,
+        )
+        since = self._clock() - timedelta(seconds=max(longest, self.gate.rule_limit.seconds))
+        made = []
+        for row in self._stage.scan(DELIVERIES):
+            if row.time is None or row.time > since:
+                with suppress(Malformed):  # told when it is to be sent
+                    delivery = decode(Delivery, row.value)
+                    if delivery.edits is None and delivery.status not in ("held", "silenced"):
+                        made.append(delivery.alert)
+        for alert in sorted(made, key=lambda each: each.created):
+            if alert.created > since:
+                self._note([alert], alert.created)
+
+    def _tripped(self, held: Sequence[Held], now: datetime) -> list[tuple[str, Alert]]:
+        """Say so, once an hour, when a rule makes too many messages."""
+        found = []
+        for each in held:
+            if each.reason == "rule_limit" and not self._recent.count(
+                ("tripped", each.why), self.gate.rule_limit, now
+            ):
+                log.error("rule_limit", why=each.why)
+                alert = operator_alert(self.route.receiver, each.why, each.why, now)
+                found.append((each.why, alert))
+        return found
+
+    def _recall(self, report: Report) -> None:
+        """Bring back the story of an article too old to be held in memory."""
+        if report.revision > 1 and not self._index.holding(report.article_id):
+            row = self._stage.get(STORIES, story_id(report.article_id))
+            if row is not None:
+                self._index.put(decode(Story, row.value))
 
     def _begin(self) -> None:
-        self._stories = {}
         self._deliveries = set()
         self._landed = Landed()

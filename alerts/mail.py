@@ -19,7 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from alerts.channel import Receipt
 from alerts.errors import SendError
 from alerts.receivers import EmailOptions, Receiver, redact
-from alerts.render import Message, message
+from alerts.render import PLAIN, Manner, Message, message
 from alerts.sanitize import clean, is_rtl, isolate
 from streams.records import Alert, Delivery
 
@@ -44,6 +44,7 @@ class EmailChannel:
         assert isinstance(receiver.channel, EmailOptions)
         self._name = receiver.name
         self._options = receiver.channel
+        self._manner = receiver.manner
         self._secrets = receiver.secrets
         self._smtp: smtplib.SMTP | None = None
 
@@ -51,9 +52,9 @@ class EmailChannel:
         settled = {*delivery.done, *delivery.refused}
         recipients = [to for to in self._options.to if to not in settled]
         if not recipients:
-            return Receipt(reference=message_id(delivery.alert, self._options.sender))
+            return Receipt(reference=message_id(delivery.alert.id, self._options.sender))
         try:
-            mail = compose(delivery.alert, self._name, self._options)
+            mail = compose(delivery.alert, self._name, self._options, self._manner)
         except (MessageError, ValueError) as error:
             raise SendError(
                 f"the addresses of receiver {self._name} make no mail: {type(error).__name__}",
@@ -199,11 +200,13 @@ class EmailChannel:
         return SendError(f"the mail cannot be written: {type(error).__name__}", reason="refused")
 
 
-def compose(alert: Alert, receiver: str, options: EmailOptions) -> MIMEMultipart:
+def compose(
+    alert: Alert, receiver: str, options: EmailOptions, manner: Manner = PLAIN
+) -> MIMEMultipart:
     """The whole mail. Nothing from outside reaches a header but the subject, cleaned of line
     breaks and encoded whole: EmailMessage, which encodes word by word, loses spaces between
     Latin and Arabic."""
-    shown = message(alert)
+    shown = message(alert, manner)
     domain = _domain(options.sender)
     slug = re.sub(r"[^a-z0-9-]+", "-", receiver.lower()).strip("-")[:40] or "alerts"
     mail = MIMEMultipart("alternative")
@@ -212,7 +215,11 @@ def compose(alert: Alert, receiver: str, options: EmailOptions) -> MIMEMultipart
     mail["From"] = _address(options.sender)
     mail["To"] = ", ".join(_address(to) for to in options.to)
     mail["Date"] = format_datetime(alert.created.astimezone(UTC))
-    mail["Message-ID"] = message_id(alert, options.sender)
+    mail["Message-ID"] = message_id(alert.id, options.sender)
+    if alert.thread is not None:
+        first = message_id(alert.thread, options.sender)
+        mail["In-Reply-To"] = first
+        mail["References"] = first
     mail["List-Id"] = f"Rasid <{slug}.rasid.{domain}>"
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"  # Exchange's own
@@ -231,13 +238,13 @@ def mail_text(shown: Message) -> str:
 
 
 def subject(shown: Message) -> str:
-    """The headline first, then what it is in Arabic: mail programs cut at some 60."""
-    return clean(f"{shown.headline} — {shown.summary_ar}", SUBJECT)
+    """The headline first, then what it is: mail programs cut at some 60."""
+    return clean(f"{shown.headline} — {shown.summaries[0]}", SUBJECT)
 
 
-def message_id(alert: Alert, sender: str) -> str:
+def message_id(alert: str, sender: str) -> str:
     """Always the same for one alert, so that a repeat is seen for what it is."""
-    return f"<{re.sub('[^A-Za-z0-9]', '', alert.id)}.alert@{_domain(sender)}>"
+    return f"<{re.sub('[^A-Za-z0-9]', '', alert)}.alert@{_domain(sender)}>"
 
 
 def _domain(sender: str) -> str:

@@ -1,29 +1,39 @@
 """What the alert stage tells Prometheus, beside what every stage does."""
 
 from collections.abc import Mapping
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from alerts.stories import OUTCOMES
+from alerts.changes import OUTCOMES
+from alerts.holding import Reason
 
-ALERT_OUTCOMES = ("sent", "retried", "refused", "dead", "expired")
+ALERT_OUTCOMES = ("sent", "edited", "retried", "refused", "dead", "expired")
 
 
 class AlertMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.alerts = Counter(
             "rasid_alerts",
-            "What became of messages: sent, retried (a try that failed), refused (a recipient of"
-            " several, for good), dead, expired.",
+            "What became of messages: sent, edited, retried (a try that failed), refused (a"
+            " recipient of several, for good), dead, expired.",
             ["receiver", "outcome"],
             registry=registry,
         )
         self.reports = Counter(
             "rasid_reports",
-            "Reports by what was decided: alerted, or why not.",
+            "Reports by what was decided: what is told of, or why nothing is.",
             ["decision"],
             registry=registry,
         )
+        self.held = Counter(
+            "rasid_alerts_held",
+            "Messages not sent when they were due, by what held them.",
+            ["reason"],
+            registry=registry,
+        )
+        for reason in get_args(Reason):
+            self.held.labels(reason)
         self.seen_to_sent = Histogram(
             "rasid_seen_to_sent_seconds",
             "From an entry first seen in a feed to its alert taken by a receiver.",

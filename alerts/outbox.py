@@ -86,6 +86,10 @@ class Outbox:
         for waiting in lane.waiting.values():
             waiting.due = min(waiting.due, now)
 
+    def well(self, receiver: str) -> bool:
+        """Whether nothing failed since it last took a message."""
+        return self._lane(receiver).failures == 0
+
     def take(
         self, now: datetime, monotonic: float, known: Collection[str]
     ) -> list[tuple[str, str]]:

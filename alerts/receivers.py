@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import quote, urlsplit
 
+from alerts.render import PLAIN, Manner
+
 SLACK_API = "https://slack.com/api/"
 
 
@@ -55,6 +57,7 @@ Channel = SlackOptions | EmailOptions | TerminalOptions
 class Receiver:
     name: str
     channel: Channel
+    manner: Manner = PLAIN
 
     @property
     def kind(self) -> str:
@@ -65,6 +68,11 @@ class Receiver:
                 return "email"
             case TerminalOptions():
                 return "terminal"
+
+    @property
+    def editable(self) -> bool:
+        """Whether a message can be edited once it is sent."""
+        return isinstance(self.channel, SlackOptions) and self.channel.token is not None
 
     @property
     def secrets(self) -> tuple[str, ...]:

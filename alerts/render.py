@@ -7,8 +7,11 @@ takes, so that a channel only has to escape for its own syntax and isolate.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from functools import lru_cache
+from typing import Final, Literal
+from zoneinfo import ZoneInfo
 
+from alerts.digests import WHY
 from alerts.labels import (
     country_label,
     development_label,
@@ -17,7 +20,7 @@ from alerts.labels import (
     unit_label,
 )
 from alerts.sanitize import clean, isolate, safe_href
-from streams.records import Alert, Flag, Quantity
+from streams.records import Alert, Flag, Line, Quantity, State, StoryPart
 
 # Characters. `&` is five in Slack and HTML: 5 × QUOTE stays under Slack's 3,000 a text.
 HEADLINE: Final = 240
@@ -25,12 +28,29 @@ QUOTE: Final = 480
 NAME: Final = 60
 ADDRESS: Final = 200
 ITEMS: Final = 6  # developments told in full; the rest is counted
+Language = Literal["ar", "en"]
 LISTED: Final = 5  # places, quantities, countries of one development
 
 
 @dataclass(frozen=True, slots=True)
+class Manner:
+    """How a receiver wants to be written to: in which languages, at what time of day it is."""
+
+    languages: tuple[Language, ...] = ("ar", "en")
+    timezone: str = "UTC"
+
+    def say(self, arabic: str, english: str) -> str:
+        """Our own words in the receiver's language, in both where it has both."""
+        said = {"ar": arabic, "en": english}
+        return " · ".join(dict.fromkeys(said[language] for language in self.languages))
+
+
+PLAIN: Final = Manner()
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
-    """One development, with its evidence. `place_*` name places first, then countries."""
+    """One development, with its evidence. `what` is in the receiver's languages."""
 
     theme: str
     development: str
@@ -38,11 +58,24 @@ class Item:
     what_en: str  # Oil installation: attacked
     where_ar: str
     where_en: str
+    what: str
     quote: str
     speaker: str
     places: str
     quantities: str
     score: int  # per cent
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a digest."""
+
+    id: str
+    headline: str
+    summary: str
+    source: str
+    why: str  # it was not sent when it was due
+    href: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,51 +94,159 @@ class Message:
     score: int
     href: str | None  # a plain http(s) address, percent-encoded
     address: str  # the same to read, or what stands in its place
+    news: tuple[str, ...]  # what came about, in lines; nothing where stories open
+    outlets: str  # who publishes it, and how many of them are independent
+    entries: tuple[Entry, ...]  # of a digest, which has nothing else
+    manner: Manner
+
+    @property
+    def summaries(self) -> tuple[str, ...]:
+        """What happened, in each of the receiver's languages."""
+        by_language = {"ar": self.summary_ar, "en": self.summary_en}
+        return tuple(dict.fromkeys(by_language[each] for each in self.manner.languages))
 
     @property
     def summary(self) -> str:
-        """Both languages in one line."""
-        if self.summary_ar == self.summary_en:
-            return isolate(self.summary_ar)
-        return f"{isolate(self.summary_ar)} · {isolate(self.summary_en)}"
+        """All languages in one line."""
+        return " · ".join(isolate(each) for each in self.summaries)
+
+    @property
+    def rtl(self) -> bool:
+        """Whether our own words run from right to left."""
+        return self.manner.languages[0] == "ar"
+
+    def say(self, arabic: str, english: str) -> str:
+        return self.manner.say(arabic, english)
 
 
-def message(alert: Alert) -> Message:
+def message(alert: Alert, manner: Manner = PLAIN) -> Message:
     """What `alert` says. Never fails on what comes from outside."""
+    own = _own_words(alert)
     flags = sorted(alert.flags, key=lambda flag: -flag.score)
-    items = tuple(_item(flag) for flag in flags[:ITEMS])
+    items = tuple(_item(flag, manner) for flag in flags[:ITEMS])
     return Message(
         id=clean(alert.id[:8], 8),
-        headline=clean(alert.title, HEADLINE) or "—",
-        summary_ar=_summary([(item.what_ar, item.where_ar) for item in items], "، "),
-        summary_en=_summary([(item.what_en, item.where_en) for item in items], ", "),
+        headline=clean(alert.title or (manner.say(*own) if own else ""), HEADLINE) or "—",
+        summary_ar=own[0] if own else _summary([(i.what_ar, i.where_ar) for i in items], "، "),
+        summary_en=own[1] if own else _summary([(i.what_en, i.where_en) for i in items], ", "),
         items=items,
         more=len(flags) - len(items),
         source=clean(alert.source_name, NAME) or clean(alert.source, NAME),
-        published=_time(alert.published) if alert.published else "",
-        seen=_time(alert.seen),
+        published=_time(alert.published, manner) if alert.published else "",
+        seen=_time(alert.seen, manner),
         score=_percent(max((flag.score for flag in flags), default=0.0)),
         href=safe_href(alert.url),
         address=clean(alert.url, ADDRESS),
+        news=tuple(line for part in alert.stories[:LISTED] for line in _news(part, manner)),
+        outlets=_outlets(alert.stories, manner),
+        entries=tuple(_entry(line, manner) for line in alert.lines),
+        manner=manner,
     )
 
 
-def _item(flag: Flag) -> Item:
+def _own_words(alert: Alert) -> tuple[str, str] | None:
+    """What a message is that no article brought about."""
+    if alert.kind == "digest":
+        count = len(alert.lines)
+        return f"موجز: {count}", f"Digest: {count}"
+    if alert.kind == "operator":
+        return "للمشغّل", "For the operator"
+    if not alert.flags:
+        return "سُحب الخبر", "Withdrawn"
+    return None
+
+
+def _entry(line: Line, manner: Manner) -> Entry:
+    states = [_state(state) for state in line.states[-2:]]
+    summary = {
+        "ar": " ← ".join(arabic for arabic, _ in states),
+        "en": " → ".join(english for _, english in states),
+    }
+    theme = theme_label(line.states[-1].theme) if line.states else ("", "")
+    names = {"ar": theme[0], "en": theme[1]}
+    told = [f"{names[each]}: {summary[each]}" for each in manner.languages if summary[each]]
+    why = WHY.get(line.why, ("", ""))
+    return Entry(
+        id=clean(line.alert_id[:8], 8),
+        headline=clean(line.title, HEADLINE) or "—",
+        summary=" · ".join(isolate(clean(each, NAME)) for each in told),
+        source=clean(line.source_name, NAME),
+        why=manner.say(*why) if why[0] else "",
+        href=safe_href(line.url),
+    )
+
+
+def _news(part: StoryPart, manner: Manner) -> list[str]:
+    """What came about in a story, beside what the article says; nothing when it opens."""
+    match part.kind:
+        case "changed":
+            states = [_state(state) for state in part.states[-3:]]
+            said = {
+                "ar": f"تغيّر: {' ← '.join(arabic for arabic, _ in states)}",
+                "en": f"Changed: {' → '.join(english for _, english in states)}",
+            }
+        case "confirmed":
+            said = {
+                "ar": f"أكّده مصدر مستقل آخر؛ عدد المصادر المستقلة: {part.independent}",
+                "en": f"Confirmed by another independent source: {part.independent} now",
+            }
+        case "corrected":
+            states = [_state(state) for state in part.struck[:LISTED]]
+            said = {
+                "ar": f"تصحيح: لم يعد أحد يقول: {'، '.join(arabic for arabic, _ in states)}"
+                + ("" if part.states else "؛ سُحب الخبر"),
+                "en": f"Corrected: nobody says any more: {', '.join(en for _, en in states)}"
+                + ("" if part.states else "; the story is withdrawn"),
+            }
+        case _:
+            return []
+    return [clean(said[language], HEADLINE) for language in manner.languages]
+
+
+def _state(state: State) -> tuple[str, str]:
+    arabic, english = development_label(state.theme, state.development)
+    if state.denied and state.development != "denied":
+        return f"نفي: {arabic}", f"denied: {english}"
+    return arabic, english
+
+
+def _outlets(parts: Sequence[StoryPart], manner: Manner) -> str:
+    """Of the first story, which the message is about."""
+    if not parts or not parts[0].outlets:
+        return ""
+    part = parts[0]
+    names = "، " if manner.languages == ("ar",) else ", "
+    told = names.join(isolate(clean(name, NAME)) for name in part.outlets[:LISTED])
+    more = len(part.outlets) - LISTED
+    if more > 0:
+        told += f" +{more}"
+    if part.independent > 1:
+        count = part.independent
+        told += f" — {manner.say(f'{count} مصادر مستقلة', f'{count} independent sources')}"
+    return told
+
+
+def _item(flag: Flag, manner: Manner) -> Item:
     theme_ar, theme_en = theme_label(flag.theme)
     development_ar, development_en = development_label(flag.theme, flag.development)
     status = status_label(flag.theme, flag.development, flag.status)
+    what_ar = f"{theme_ar}: {development_ar}" + (f" ({status[0]})" if status else "")
+    what_en = f"{theme_en}: {development_en}" + (f" ({status[1]})" if status else "")
     countries = [country_label(code) for code in flag.countries[:LISTED]]
     return Item(
         theme=clean(flag.theme, NAME),
         development=clean(flag.development, NAME),
-        what_ar=f"{theme_ar}: {development_ar}" + (f" ({status[0]})" if status else ""),
-        what_en=f"{theme_en}: {development_en}" + (f" ({status[1]})" if status else ""),
+        what_ar=what_ar,
+        what_en=what_en,
+        what=" · ".join(
+            {"ar": isolate(what_ar), "en": isolate(what_en)}[each] for each in manner.languages
+        ),
         where_ar="، ".join(arabic for arabic, _ in countries),
         where_en=", ".join(english for _, english in countries),
         quote=clean(flag.quote, QUOTE),
         speaker=clean(flag.speaker or "", NAME),
         places=_joined(flag.places),
-        quantities=_joined([_quantity(quantity) for quantity in flag.quantities[:LISTED]]),
+        quantities=_joined([_quantity(quantity, manner) for quantity in flag.quantities[:LISTED]]),
         score=_percent(flag.score),
     )
 
@@ -127,14 +268,15 @@ def _summary(parts: Sequence[tuple[str, str]], comma: str) -> str:
     return clean("; ".join(told), HEADLINE)
 
 
-def _quantity(quantity: Quantity) -> str:
+def _quantity(quantity: Quantity, manner: Manner) -> str:
     """As it was written, if that is known."""
     if quantity.text:
         return clean(quantity.text, NAME)
     arabic, english = unit_label(quantity.unit)
     value = quantity.value
     number = f"{value:,.3f}".rstrip("0").rstrip(".") if abs(value) < 1e15 else f"{value:g}"
-    return f"{number} {arabic}" + (f" / {english}" if english != arabic else "")
+    units = {"ar": arabic, "en": english}
+    return f"{number} {' / '.join(dict.fromkeys(units[each] for each in manner.languages))}"
 
 
 def _joined(names: Sequence[str]) -> str:
@@ -146,5 +288,13 @@ def _percent(score: float) -> int:
     return round(100 * min(max(score, 0.0), 1.0)) if score == score else 0
 
 
-def _time(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+def _time(moment: datetime, manner: Manner) -> str:
+    """On the receiver's clock, with its zone: a date is read the same everywhere."""
+    if manner.timezone == "UTC":
+        return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return moment.astimezone(zone(manner.timezone)).strftime("%Y-%m-%d %H:%M %Z")
+
+
+@lru_cache(maxsize=64)
+def zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)

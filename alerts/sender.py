@@ -6,7 +6,7 @@ Called by the stage's thread, the only one that touches the log.
 import queue
 import time
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, TextIO
 
 import msgspec
@@ -14,25 +14,30 @@ import structlog
 
 from alerts.channel import Channel
 from alerts.courier import Courier, Outcome
-from alerts.deliveries import Conclusion, conclude, dead_letter
+from alerts.deliveries import Conclusion, conclude
 from alerts.errors import SendError
+from alerts.held import HeldBack
 from alerts.ledger import Pending
 from alerts.mail import EmailChannel
+from alerts.messages import operator_alert
 from alerts.metrics import AlertMetrics
 from alerts.outbox import Outbox
 from alerts.receivers import EmailOptions, Receiver, SlackOptions, TerminalOptions
+from alerts.rows import Later, Rows
 from alerts.slack import BotChannel, WebhookChannel
 from alerts.terminal import TerminalChannel
-from streams.errors import ConfigError, Malformed
+from streams.errors import ConfigError
 from streams.log import Clock, Stage, Transaction
 from streams.metrics import StageMetrics
-from streams.records import DEADLETTERS, DELIVERIES, Delivery, decode, encode
+from streams.records import ALERTS, Delivery, encode
 
 log = structlog.get_logger(__name__)
 
 HOPELESS_BATCH: Final = 500
 EXPIRY_LEAST_S: Final = 3600.0
 STUCK_S: Final = 300.0  # channels have timeouts of their own, but for each piece of an answer
+QUARANTINE_S: Final = 600.0
+LATER_S: Final = 1.0  # after which an edit looks again whether its message was sent
 # Slack: one message a second and channel, short bursts tolerated;
 # https://docs.slack.dev/apis/web-api/rate-limits
 SLACK_INTERVAL_S: Final = 1.0
@@ -43,13 +48,13 @@ def channel_for(receiver: Receiver, out: TextIO | None = None) -> Channel:
     """The way to a receiver; `out` stands in for standard output."""
     match receiver.channel:
         case SlackOptions(webhook_url=str(url)):
-            return WebhookChannel(url)
+            return WebhookChannel(url, receiver.manner)
         case SlackOptions(token=str(token), channel=str(channel), api_url=api_url):
-            return BotChannel(token, channel, api_url)
+            return BotChannel(token, channel, api_url, receiver.manner)
         case EmailOptions():
             return EmailChannel(receiver)
         case TerminalOptions():
-            return TerminalChannel(out)
+            return TerminalChannel(out, receiver.manner)
     raise ConfigError(f"receiver {receiver.name}: slack needs webhook_url, or token and channel")
 
 
@@ -61,12 +66,13 @@ class Sender:
         clock: Clock,
         metrics: AlertMetrics,
         stage_metrics: StageMetrics,
+        held: HeldBack,
         out: TextIO | None = None,
     ) -> None:
-        self._stage = stage
+        self._held = held
+        self._rows = Rows(stage, stage_metrics)
         self._clock = clock
         self._metrics = metrics
-        self._stage_metrics = stage_metrics
         self._out = out
         self._outbox = Outbox()
         self._couriers: dict[str, Courier] = {}
@@ -85,7 +91,8 @@ class Sender:
                 courier = None
             if courier is None:
                 courier = self._hire(receiver)
-                self._outbox.forgive(receiver.name, self._clock())
+            # Also one that was left alone: a reload may follow on what was put right elsewhere.
+            self._outbox.forgive(receiver.name, self._clock())
             self._couriers[receiver.name] = courier
         for courier in before.values():
             courier.stop()
@@ -104,9 +111,13 @@ class Sender:
             if each.reason == "rate_limited":
                 self._outbox.hold(each.receiver, each.due)
 
-    def add(self, receiver: str, alert: str, queued: datetime) -> None:
-        """A new row, due at once."""
-        self._outbox.add(receiver, alert, due=queued, queued=queued)
+    def add(self, receiver: str, alert: str, *, queued: datetime, due: datetime) -> None:
+        """A new row."""
+        self._outbox.add(receiver, alert, due=due, queued=queued)
+
+    def well(self, receiver: str) -> bool:
+        """Whether it took what it was last sent, as far as is known."""
+        return receiver in self._couriers and self._outbox.well(receiver)
 
     @property
     def busy(self) -> bool:
@@ -158,16 +169,43 @@ class Sender:
         tx = Transaction()
         concluded: list[tuple[Outcome, Conclusion | None]] = []
         for outcome in self._returned:
-            delivery = self._delivery(outcome.alert)
+            delivery = self._rows.pending(outcome.alert)
             conclusion = None
             if delivery is not None:  # else another instance has recorded it meanwhile
                 conclusion = conclude(delivery, outcome.result, outcome.at)
-                self._write(tx, conclusion.delivery, conclusion.due, outcome.at)
+                if delivery.edits and delivery.queued != outcome.queued:
+                    # A later edit took the row while this one was on its way.
+                    conclusion = Conclusion(delivery, "retried", due=outcome.at, well=True)
+                self._rows.write(tx, conclusion.delivery, conclusion.due, outcome.at)
             concluded.append((outcome, conclusion))
-        self._commit(tx)
+        quarantined = self._quarantine(tx, concluded)
+        self._rows.commit(tx)
         self._returned.clear()
+        for receiver, until in quarantined.items():
+            self._outbox.hold(receiver, until)
         for outcome, conclusion in concluded:
             self._recorded(outcome, conclusion)
+
+    def _quarantine(
+        self, tx: Transaction, concluded: Sequence[tuple[Outcome, Conclusion | None]]
+    ) -> dict[str, datetime]:
+        """A receiver that refuses for good is left alone for ten minutes, and that is told through
+        another; what is due to it waits. Returns until when."""
+        found: dict[str, datetime] = {}
+        for outcome, conclusion in concluded:
+            receiver = outcome.receiver
+            if conclusion is None or not conclusion.hopeless_receiver or receiver in found:
+                continue
+            found[receiver] = outcome.at + timedelta(seconds=QUARANTINE_S)
+            why = f"receiver {receiver} refuses: {conclusion.delivery.error}"
+            log.error("receiver_quarantined", receiver=receiver, until=found[receiver])
+            other = next(
+                (n for n in self._couriers if n not in found and self._outbox.well(n)), None
+            )
+            if other is not None and conclusion.delivery.alert.kind != "operator":
+                alert = operator_alert(other, f"quarantine/{receiver}", why, outcome.at)
+                tx.append(ALERTS, other, encode(alert))
+        return found
 
     def _recorded(self, outcome: Outcome, conclusion: Conclusion | None) -> None:
         receiver, alert = outcome.receiver, outcome.alert
@@ -187,7 +225,7 @@ class Sender:
             )
         self._tell(receiver, conclusion.outcome, conclusion.delivery)
         self._metrics.alerts.labels(receiver, "refused").inc(conclusion.refused)
-        if conclusion.outcome == "sent":
+        if conclusion.outcome == "sent" and not conclusion.delivery.edits:
             taken = (outcome.at - conclusion.delivery.alert.seen).total_seconds()
             self._metrics.seen_to_sent.observe(max(taken, 0.0))
 
@@ -206,7 +244,7 @@ class Sender:
             courier.stop()
             self._couriers[receiver] = self._hire(courier.receiver)
             error = SendError(f"no answer in {STUCK_S:g} s", reason="timeout", retryable=True)
-            self._returned.append(Outcome(receiver, alert, error, self._clock(), courier))
+            self._returned.append(Outcome(receiver, alert, error, self._clock(), courier, None))
 
     def _give_up(self) -> None:
         """Record what has waited too long, or for a receiver that is not there any more."""
@@ -215,13 +253,18 @@ class Sender:
         if not hopeless:
             return
         tx = Transaction()
-        concluded: list[tuple[str, Delivery]] = []
+        concluded: list[tuple[str, Delivery, datetime | None]] = []
         for receiver, alert in hopeless:
-            delivery = self._delivery(alert)
+            delivery = self._rows.pending(alert)
             if delivery is None:
                 continue
+            digest_at: datetime | None = None
             if receiver in self._couriers:
                 delivery = msgspec.structs.replace(delivery, status="expired", updated=now)
+                if delivery.alert.kind == "digest":
+                    self._held.again(delivery, tx, now)
+                elif delivery.edits is None:
+                    digest_at = now
             else:
                 delivery = msgspec.structs.replace(
                     delivery,
@@ -230,12 +273,14 @@ class Sender:
                     error=f"no receiver {receiver} is configured any more",
                     updated=now,
                 )
-            concluded.append((receiver, delivery))
-            self._write(tx, delivery, None, now)
-        self._commit(tx)
+            concluded.append((receiver, delivery, digest_at))
+            self._rows.write(tx, delivery, digest_at, now)
+        self._rows.commit(tx)
         for receiver, alert in hopeless:
             self._outbox.settle(receiver, alert)
-        for receiver, delivery in concluded:
+        for receiver, delivery, digest_at in concluded:
+            if digest_at is not None:
+                self._held.add(receiver, delivery.alert.id, digest_at)
             self._tell(receiver, delivery.status, delivery)
 
     def _dispatch(self) -> None:
@@ -243,18 +288,24 @@ class Sender:
         while taken:
             receiver, alert = taken[0]
             try:
-                delivery = self._delivery(alert)
+                delivery = self._rows.ready(alert)
             except BaseException:
                 for each in taken:
                     self._outbox.release(*each)
                 raise
-            if delivery is None:
+            if isinstance(delivery, Later):
+                now = self._clock()
+                due = now + timedelta(seconds=LATER_S)
+                self._outbox.postpone(receiver, alert, now=now, due=due, well=True)
+            elif delivery is None:
                 self._outbox.settle(receiver, alert)
             else:
                 self._couriers[receiver].send(delivery)
             taken.pop(0)
 
     def _tell(self, receiver: str, outcome: str, delivery: Delivery) -> None:
+        if delivery.edits and outcome == "sent":
+            outcome = "edited"
         self._metrics.alerts.labels(receiver, outcome).inc()
         fields: dict[str, object] = {
             "receiver": receiver,
@@ -266,31 +317,6 @@ class Sender:
             fields |= {"reason": delivery.reason, "error": delivery.error}
         if delivery.refused:
             fields["refused"] = list(delivery.refused)
-        (log.info if outcome == "sent" and not delivery.refused else log.warning)(
+        (log.info if outcome in ("sent", "edited") and not delivery.refused else log.warning)(
             f"alert_{outcome}", **fields
         )
-
-    def _write(
-        self, tx: Transaction, delivery: Delivery, due: datetime | None, now: datetime
-    ) -> None:
-        tx.put(DELIVERIES, delivery.alert.id, encode(delivery), due=due)
-        if delivery.status == "dead":
-            tx.append(DEADLETTERS, self._stage.name, encode(dead_letter(delivery, now)))
-
-    def _commit(self, tx: Transaction) -> None:
-        self._stage.commit(tx)
-        dead = len(tx.appends)
-        self._stage_metrics.records_out.labels(self._stage.name).inc(dead)
-        self._stage_metrics.records_dead.labels(self._stage.name).inc(dead)
-
-    def _delivery(self, alert: str) -> Delivery | None:
-        """The row, if it is still to be sent."""
-        row = self._stage.get(DELIVERIES, alert)
-        if row is None:
-            return None
-        try:
-            delivery = decode(Delivery, row.value)
-        except Malformed as error:
-            log.error("delivery_unreadable", alert=alert, error=str(error))
-            return None
-        return delivery if delivery.status == "pending" else None

@@ -20,7 +20,7 @@ from slack_sdk.webhook import WebhookClient
 
 from alerts.channel import Receipt
 from alerts.errors import SendError
-from alerts.render import Item, Message, message
+from alerts.render import PLAIN, Item, Manner, Message, message
 from alerts.sanitize import ELLIPSIS, clean, cut, isolate
 from streams.records import Delivery
 
@@ -52,13 +52,14 @@ _mute.propagate = False
 
 
 class WebhookChannel:
-    def __init__(self, webhook_url: str) -> None:
+    def __init__(self, webhook_url: str, manner: Manner = PLAIN) -> None:
+        self._manner = manner
         self._client = WebhookClient(
             webhook_url, timeout=TIMEOUT_S, logger=_mute, retry_handlers=[]
         )
 
     def send(self, delivery: Delivery) -> Receipt:
-        body = {**payload(message(delivery.alert)), "parse": "none", "link_names": 0}
+        body = {**payload(message(delivery.alert, self._manner)), "parse": "none", "link_names": 0}
         try:
             answer = self._client.send_dict(body)
         except Exception as error:
@@ -72,7 +73,8 @@ class WebhookChannel:
 
 
 class BotChannel:
-    def __init__(self, token: str, channel: str, api_url: str) -> None:
+    def __init__(self, token: str, channel: str, api_url: str, manner: Manner = PLAIN) -> None:
+        self._manner = manner
         self._channel = channel
         self._client = WebClient(
             token=token,
@@ -83,20 +85,33 @@ class BotChannel:
         )
 
     def send(self, delivery: Delivery) -> Receipt:
+        """Changes of a story go into the thread of its first message; an edit takes that
+        message's place, under the address it has."""
+        first = delivery.thread_reference
+        body: dict[str, Any] = {
+            "parse": "none",
+            "link_names": False,
+            **payload(message(delivery.alert, self._manner)),
+        }
         try:
-            answer = self._client.chat_postMessage(
-                channel=self._channel,
-                parse="none",
-                link_names=False,
-                **payload(message(delivery.alert)),
-            )
+            if delivery.edits and first:
+                channel, _, ts = first.rpartition("/")
+                answer = self._client.chat_update(channel=channel or self._channel, ts=ts, **body)
+            else:
+                answer = self._client.chat_postMessage(
+                    channel=self._channel,
+                    thread_ts=first.rpartition("/")[2] if first else None,
+                    **body,
+                )
         except SlackApiError as error:
             answer = error.response
             said = answer.get("error") if isinstance(answer.data, dict) else None
             raise _refusal(answer.status_code, str(said or ""), answer.headers) from None
         except Exception as error:
             raise _no_answer(error) from None
-        return Receipt(reference=str(answer.get("ts") or "") or None)
+        # chat.update takes a channel's id only, which the answer tells: C024BE91L/1503435956.000247
+        posted, where = answer.get("ts"), answer.get("channel")
+        return Receipt(reference=f"{where}/{posted}" if posted and where else posted)
 
     def idle(self) -> None:
         """Each request has its own connection."""
@@ -104,10 +119,16 @@ class BotChannel:
 
 def payload(shown: Message) -> dict[str, Any]:
     """The message in Block Kit, with a text to fall back on where blocks are not shown."""
+    if shown.entries:
+        return _digest(shown)
     blocks: list[dict[str, Any]] = [
         {"type": "header", "text": _plain(isolate(shown.headline), HEADER_LIMIT)},
-        _section(f"{_bold(shown.summary_ar)}\n{_bold(shown.summary_en)}"),
+        _section("\n".join(_bold(summary) for summary in shown.summaries)),
     ]
+    if shown.news:
+        blocks.append(
+            {"type": "section", "text": _plain("\n".join(map(isolate, shown.news)), TEXT_LIMIT)}
+        )
     for item in shown.items:
         evidence = _evidence(item, shown)
         if evidence:
@@ -115,15 +136,40 @@ def payload(shown: Message) -> dict[str, Any]:
     if shown.more:
         blocks.append(_section(f"+{shown.more}"))
     if shown.href:
-        blocks.append(_section(f"<{escape(shown.href)}|اقرأ الخبر · Read the article>"))
+        read = shown.say("اقرأ الخبر", "Read the article")
+        blocks.append(_section(f"<{escape(shown.href)}|{read}>"))
     elif shown.address:
         plain = _plain(isolate(shown.address), TEXT_LIMIT)
         blocks.append({"type": "section", "text": plain})
-    published = f"نشر · published {shown.published}" if shown.published else "غير مؤرخ · undated"
+    if shown.outlets:
+        told = f"{shown.say('رواه', 'Told by')}: {shown.outlets}"
+        blocks.append({"type": "context", "elements": [_plain(told, TEXT_LIMIT)]})
+    published = shown.say("غير مؤرخ", "undated") if shown.href else ""
+    if shown.published:
+        published = f"{shown.say('نشر', 'published')} {shown.published}"
     foot = f"{isolate(shown.source)} · {published} · {shown.score}% · {shown.id}"
     blocks.append({"type": "context", "elements": [_plain(foot, TEXT_LIMIT)]})
+    return _body(f"{shown.summary}\n{isolate(shown.headline)}", blocks)
+
+
+def _digest(shown: Message) -> dict[str, Any]:
+    """Two blocks a line: what and who says so; a link."""
+    blocks: list[dict[str, Any]] = [{"type": "header", "text": _plain(shown.summary, HEADER_LIMIT)}]
+    for entry in shown.entries[: (BLOCKS_LIMIT - 2) // 2]:
+        about = " · ".join(part for part in (isolate(entry.source), entry.why, entry.id) if part)
+        told = [entry.summary, isolate(entry.headline), about]
+        text = "\n".join(part for part in told if part)
+        blocks.append({"type": "section", "text": _plain(text, TEXT_LIMIT)})
+        if entry.href:
+            read = shown.say("اقرأ الخبر", "Read the article")
+            link = {"type": "mrkdwn", "text": f"<{escape(entry.href)}|{read}>", "verbatim": True}
+            blocks.append({"type": "context", "elements": [link]})
+    return _body(shown.summary, blocks)
+
+
+def _body(text: str, blocks: list[dict[str, Any]]) -> dict[str, Any]:
     return {
-        "text": _fit(f"{shown.summary}\n{isolate(shown.headline)}", TEXT_LIMIT),
+        "text": _fit(text, TEXT_LIMIT),
         "blocks": blocks[:BLOCKS_LIMIT],
         "mrkdwn": False,
         "unfurl_links": False,
@@ -139,7 +185,7 @@ def escape(text: str) -> str:
 def _evidence(item: Item, shown: Message) -> str:
     lines = []
     if len(shown.items) > 1:
-        lines.append(f"{isolate(item.what_ar)} · {isolate(item.what_en)}")
+        lines.append(item.what)
     if item.quote and item.quote != shown.headline:
         lines.append(isolate(f"«{item.quote}»"))
     details = [isolate(item.speaker), item.places, item.quantities]

@@ -11,12 +11,14 @@ the restart. A receiver has one message in flight, so that is one at most.
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, TextIO
 
 import structlog
 from prometheus_client import CollectorRegistry
 
+from alerts.held import HeldBack
+from alerts.holding import NO_GATE, Gate
 from alerts.ledger import Ledger
 from alerts.metrics import AlertMetrics
 from alerts.receivers import Receiver
@@ -25,7 +27,7 @@ from alerts.sender import Sender, channel_for
 from streams.errors import LogUnavailable, NewerSchema, OwnershipLost
 from streams.log import Clock, Stage
 from streams.metrics import StageMetrics
-from streams.records import ALERTS, FLAGS
+from streams.records import ALERTS, FLAGS, Silence
 from streams.worker import RetryPolicy, Worker
 
 log = structlog.get_logger(__name__)
@@ -51,15 +53,26 @@ class AlertStage:
         clock: Clock,
         registry: CollectorRegistry,
         metrics: StageMetrics,
+        gate: Gate = NO_GATE,
+        silences: Callable[[], Sequence[Silence]] = tuple,
         out: TextIO | None = None,
     ) -> None:
         self.ready = False
         self._stage = stage
         self._alert_metrics = AlertMetrics(registry)
+        self._clock = clock
+        self._held = HeldBack(stage)
         self._sender = Sender(
-            stage, clock=clock, metrics=self._alert_metrics, stage_metrics=metrics, out=out
+            stage,
+            clock=clock,
+            metrics=self._alert_metrics,
+            stage_metrics=metrics,
+            held=self._held,
+            out=out,
         )
-        self._ledger = Ledger(stage, route, max_age_s=max_age_s, clock=clock)
+        self._ledger = Ledger(
+            stage, route, max_age_s=max_age_s, clock=clock, held=self._held, silences=silences
+        )
         self._worker = Worker(
             stage,
             {FLAGS: self._ledger.on_report, ALERTS: self._ledger.on_alert},
@@ -71,16 +84,22 @@ class AlertStage:
         self._stop = threading.Event()  # run's, while it runs
         self._loaded = False
         self._lock = threading.Lock()
-        self._asked: tuple[list[Receiver], Route, float] | None = None
-        self.reload(receivers, route, max_age_s)
+        self._asked: tuple[list[Receiver], Route, float, Gate] | None = None
+        self.reload(receivers, route, max_age_s, gate)
 
-    def reload(self, receivers: Sequence[Receiver], route: Route, max_age_s: float) -> None:
+    def reload(
+        self,
+        receivers: Sequence[Receiver],
+        route: Route,
+        max_age_s: float,
+        gate: Gate = NO_GATE,
+    ) -> None:
         """Go on with these from the next round on. Messages waiting for a receiver that is no
         longer there become dead letters. Raises ConfigError, and then changes nothing."""
         for receiver in receivers:
             channel_for(receiver)
         with self._lock:
-            self._asked = (list(receivers), route, max_age_s)
+            self._asked = (list(receivers), route, max_age_s, gate)
 
     def run(self, stop: threading.Event) -> None:
         """Live until `stop` is set: stand by for the seat, work, then give what is in flight
@@ -128,10 +147,13 @@ class AlertStage:
             self._load()
         # 1. Outcomes recorded, then the next message of each receiver sent.
         self._sender.step()
-        # 2. New Reports become stories and alerts, new alerts become deliveries.
+        # 2. What was held and may be told now, as digests.
+        self._held.tell(self._clock(), self._sender.well)
+        # 3. New Reports become stories and alerts, new alerts become deliveries.
         busy = self._sender.busy
-        consumed = self._consume(0.0 if busy else self._sender.wait_s(POLL_S))
-        # 3. Where nothing is to be read, the next thing to happen is an outcome.
+        wait_s = 0.0 if busy else self._held.wait_s(self._clock(), self._sender.wait_s(POLL_S))
+        consumed = self._consume(wait_s)
+        # 4. Where nothing is to be read, the next thing to happen is an outcome.
         if busy and not consumed:
             self._sender.collect(OUTCOME_S)
 
@@ -139,7 +161,8 @@ class AlertStage:
         with self._lock:
             asked, self._asked = self._asked, None
         if asked is not None:
-            receivers, self._ledger.route, self._ledger.max_age_s = asked
+            receivers, self._ledger.route, self._ledger.max_age_s, self._ledger.gate = asked
+            self._ledger.editable = {each.name for each in receivers if each.editable}
             self._sender.configure(receivers, expiry_s=self._ledger.max_age_s)
 
     def _load(self) -> None:
@@ -159,8 +182,10 @@ class AlertStage:
             landed = self._ledger.landed()
             for decision, count in landed.decisions.items():
                 self._alert_metrics.reports.labels(decision).inc(count)
-            for receiver, alert, queued in landed.queued:
-                self._sender.add(receiver, alert, queued)
+            for reason, count in landed.held.items():
+                self._alert_metrics.held.labels(reason).inc(count)
+            for receiver, alert, queued, due in landed.queued:
+                self._sender.add(receiver, alert, queued=queued, due=due)
         return consumed
 
     def _drain(self) -> None:

@@ -1,174 +1,255 @@
 """What a Report means for the stories kept: pure decisions on values.
 
-A story is, for now, one article with its near-identical copies. A Report
+    known article ─▶ its stories revised: flags updated, what is no longer told struck
+    known text ────▶ joins the stories of the text it repeats
+    else, by event ▶ joins the story of its theme, country and place, or opens one
 
-- of an article already in a story updates that story, and nobody is told again;
-- whose text is near-identical to one in a story of the last three days joins it;
-- with flags and neither of these opens a story, and is due one message a receiver, unless
-  it is old news, or comes from a backfill: then the story's row says why it was not.
-
-A story nobody was told about (old, undated, from a backfill) mutes no fresh copy: the copy
-joins it, and its message is due.
+A Report is worth a message when it opens a story, changes how one stands, confirms it from a
+second independent source, or takes back what was told. Old news and backfill are recorded,
+with the reason, and mute nothing: the first fresh report of what nobody was told is told.
 """
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final, Literal, get_args
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
 
 import msgspec
 import xxhash
 
-from alerts.index import compare
-from streams.records import Alert, Report, Story, StoryArticle
+from alerts.changes import OUTCOMES, Change, Decision, Outcome
+from alerts.events import Event, events, told
+from alerts.index import Copy, StoryIndex
+from alerts.joining import Joined, choose
+from alerts.standing import changed, is_confirmed, is_late, merged, standing, states
+from alerts.voices import independent
+from streams.records import Flag, Report, State, Story, StoryArticle
 
-# Why a Report brought a message, or none. The metric's label and the article's `decision`.
-Outcome = Literal[
-    "alerted",
-    "revision",  # a later revision of an article already in a story
-    "repeated",  # a revision already seen, or an older one
-    "copy",  # near-identical to an article in a story that was alerted
-    "too_old",  # published longer than max_age before it was first seen
-    "undated",  # no date of publication, in the first poll of its feed
-    "backfill",
-    "no_flags",  # nothing flagged, and no story to update
-]
-OUTCOMES: Final[tuple[str, ...]] = get_args(Outcome)
+_RANK: Final = {outcome: rank for rank, outcome in enumerate(OUTCOMES)}
 
 # Of one story, the articles listed by name; the rest is counted in `more`. An agency's text
 # has some dozens of copies; a row must not grow without end.
 LISTED_LIMIT: Final = 200
-# A copy that adds nothing to the text it repeats needs no sketch of its own to be found by.
+# A copy that adds nothing to the text it repeats needs no sketch of its own to be found by,
+# and changes nothing.
 SAME: Final = 0.9
-# Below this share of old text, an article with a new development is news.
+# Below this share of old text, an article is a report of its own.
 MOSTLY: Final = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """The story a Report belongs to: by its article, or by its text, repeating `copy_of` with
-    this share of it."""
-
-    story: Story
-    copy_of: str | None = None
-    repeated: float = 1.0
+def decide(stories: StoryIndex, report: Report, *, max_age_s: float) -> Decision:
+    """What `report` changes. Changes nothing itself: `put` the stories of its changes."""
+    held = stories.holding(report.article_id)
+    if held:
+        return _revise(stories, held, report, max_age_s)
+    return _decision(_place(stories, report, events(report.flags), max_age_s), report)
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """`story` is the row to write (None: nothing changes). `alerted` as an outcome means a
-    message is due to whom the routes choose."""
-
-    outcome: Outcome
-    story: Story | None = None
+def story_id(article_id: str, nth: int = 0) -> str:
+    """Of the `nth` story that an article opens; deterministic, so a replay opens no second
+    one."""
+    return _digest("story", article_id, *((str(nth),) if nth else ()))
 
 
-def decide(report: Report, known: Known | None, *, max_age_s: float) -> Decision:
-    """What `report` changes, given the story it belongs to, if there is one."""
-    if known is not None and known.copy_of is None:
-        return _revise(report, known.story)
-    if not report.flags:
-        return Decision("no_flags")
-    outcome = _outcome(report, max_age_s)
-    if known is None or _tells_more(report, known):
-        story = Story(
-            id=story_id(report.article_id),
-            opened=report.seen,
-            updated=report.seen,
-            articles=(_article(report, outcome, None),),
-            flags=report.flags,
-            alerted=outcome == "alerted",
-        )
-        return Decision(outcome, story)
-    if known.story.alerted:
-        outcome = "copy"
-    return Decision(outcome, _join(report, known.story, outcome, known.copy_of))
+def _place(
+    stories: StoryIndex, report: Report, told_events: Sequence[Event], max_age_s: float
+) -> list[Change]:
+    """Into which stories an article comes that is in none, or events that are new in it."""
+    if not told_events:
+        return []
+    age = _age(report, max_age_s)
+    held = len(stories.holding(report.article_id))
+    copy = stories.repeated(report)
+    if copy is not None and copy.repeated >= MOSTLY:
+        return [_copied(story, report, told_events, copy, age) for story in copy.stories]
+    changes: list[Change] = []
+    for event in told_events:
+        found = _match(stories, report, event, copy)
+        if found is not None:
+            if all(change.story.id != found.story.id for change in changes):
+                changes.append(_join(found.story, report, event, None, age, found.why))
+        elif event.leads:
+            nth = held + sum(change.before is None for change in changes)
+            changes.append(_open(report, event, age, nth))
+    return changes
 
 
-def story_id(article_id: str) -> str:
-    """Of the story that an article opens; deterministic, so a replay opens no second one."""
-    return _digest("story", article_id)
+def _match(stories: StoryIndex, report: Report, event: Event, copy: Copy | None) -> Joined | None:
+    """The open story that an event belongs to."""
+    if copy is not None:
+        for story in copy.stories:
+            if event.scope.themes & {flag.theme for flag in story.flags}:
+                return Joined(story, f"takes in the text of {copy.article.url}")
+    published = report.published or report.seen
+    return choose(event, stories.about(event, report.title, published))
 
 
-def alert_id(receiver: str, article_id: str, revision: int) -> str:
-    """The same message to the same receiver always has the same id."""
-    return _digest("alert", receiver, article_id, str(revision))
-
-
-def alert_for(report: Report, story: Story, receiver: str, *, created: datetime) -> Alert:
-    """All that `report` tells, as one message to `receiver`."""
-    return Alert(
-        id=alert_id(receiver, report.article_id, report.revision),
-        receiver=receiver,
-        story_id=story.id,
-        article_id=report.article_id,
-        revision=report.revision,
-        url=report.url,
-        title=report.title,
-        source=report.source,
-        source_name=report.source_name,
-        language=report.language,
-        published=report.published,
-        seen=report.seen,
-        created=created,
-        flags=report.flags,
+def _open(report: Report, event: Event, age: Outcome | None, nth: int) -> Change:
+    outcome = age or "opened"
+    why = "opens it: no open story of " + _where(event)
+    article = _article(report, event.flags, outcome, None, why)
+    story = Story(
+        id=story_id(report.article_id, nth),
+        opened=report.seen,
+        updated=report.seen,
+        articles=(article,),
+        flags=standing((article,)),
+        alerted=age is None,
+        states=states(event, report),
+        independent=1,
     )
+    return Change(story, outcome, event.flags, alertable=age is None)
 
 
-def _outcome(report: Report, max_age_s: float) -> Outcome:
+def _copied(
+    story: Story, report: Report, told_events: Sequence[Event], copy: Copy, age: Outcome | None
+) -> Change:
+    themes = {flag.theme for flag in story.flags}
+    mine = [event for event in told_events if event.scope.themes & themes] or told_events
+    why = f"repeats {round(100 * copy.containment)} % of the text of {copy.article.url}"
+    flags = tuple(flag for event in mine for flag in event.flags)
+    leads = tuple(flag for event in mine for flag in event.leads)
+    return _join(story, report, Event(flags, leads, mine[0].scope), copy, age, why)
+
+
+def _join(
+    story: Story, report: Report, event: Event, copy: Copy | None, age: Outcome | None, why: str
+) -> Change:
+    """`report` in `story`, as a copy or as a report of its own."""
+    copy_of = copy.article.article_id if copy else None
+    same = copy is not None and copy.repeated >= SAME
+    late = is_late(story, report)
+    new = () if same or late or (age and story.alerted) else changed(story, event, report)
+    article = _article(report, event.flags, "", copy_of, why)
+    if copy is not None:
+        known = {told(flag) for flag in copy.article.flags}
+        added = tuple(flag for flag in article.flags if told(flag) not in known)
+        article = msgspec.structs.replace(
+            article, flags=added, sketch=() if same else article.sketch
+        )
+    articles = (*story.articles, article)
+    confirmed = story.confirmed or is_confirmed(articles)
+    outcome: Outcome
+    if age is not None:
+        outcome = age
+    elif not story.alerted:
+        outcome = "opened"
+    elif new:
+        outcome = "changed"
+    elif confirmed and not story.confirmed:
+        outcome = "confirmed"
+    elif copy is not None:
+        outcome = "copy"
+    else:
+        outcome = "late" if late else "joined" if event.leads else "passing"
+    full = len(story.articles) >= LISTED_LIMIT
+    article = msgspec.structs.replace(article, decision=outcome)
+    articles = story.articles if full else (*story.articles, article)
+    now = msgspec.structs.replace(
+        story,
+        updated=max(story.updated, report.seen),
+        articles=articles,
+        more=story.more + 1 if full else story.more,
+        flags=merged(story.flags, article.flags),
+        alerted=story.alerted or age is None,
+        states=(*story.states, *new),
+        independent=len(independent(articles)),
+        confirmed=confirmed,
+    )
+    return Change(now, outcome, event.flags, story, alertable=age is None)
+
+
+def _revise(
+    stories: StoryIndex, held: Sequence[Story], report: Report, max_age_s: float
+) -> Decision:
+    """A later revision of an article that is in stories: each keeps what it still tells of it;
+    what is new in it finds a story as if it were an article of its own."""
+    if all(report.revision <= _of(story, report).revision for story in held):
+        return Decision("repeated")
+    left = events(report.flags)
+    changes = []
+    for story in held:
+        themes = {flag.theme for flag in (*story.flags, *_of(story, report).flags)}
+        mine = [event for event in left if event.scope.themes & themes]
+        left = [event for event in left if event not in mine]
+        changes.append(_revised(story, report, mine))
+    if _age(report, max_age_s) is None:
+        known = {story.id for story in held}
+        placed = _place(stories, report, [event for event in left if event.leads], max_age_s)
+        changes += [change for change in placed if change.story.id not in known]
+    return _decision(changes, report)
+
+
+def _revised(story: Story, report: Report, mine: Sequence[Event]) -> Change:
+    before = _of(story, report)
+    flags = tuple(flag for event in mine for flag in event.flags)
+    article = _article(report, flags, before.decision, before.copy_of, before.why)
+    if before.copy_of is not None:
+        origin = next((a for a in story.articles if a.article_id == before.copy_of), None)
+        known = {told(flag) for flag in origin.flags} if origin else set()
+        article = msgspec.structs.replace(
+            article, flags=tuple(flag for flag in article.flags if told(flag) not in known)
+        )
+    articles = tuple(article if a is before else a for a in story.articles)
+    tells = {told(flag) for each in articles for flag in each.flags}
+    struck = tuple(state for state in story.states if told(state) not in tells)
+    kept = tuple(state for state in story.states if told(state) in tells)
+    copied = before.copy_of is not None
+    leads = tuple(flag for event in mine for flag in event.leads)
+    new: tuple[State, ...] = ()
+    if leads and not copied:
+        new = changed(story, Event(flags, leads, mine[0].scope), report)
+    confirmed = is_confirmed(articles)
+    outcome: Outcome = "revision"
+    if story.alerted and struck:
+        outcome = "corrected"
+    elif story.alerted and new:
+        outcome = "changed"
+    elif story.alerted and confirmed and not story.confirmed:
+        outcome = "confirmed"
+    revised = msgspec.structs.replace(
+        story,
+        updated=max(story.updated, report.seen),
+        articles=articles,
+        flags=standing(articles),
+        states=(*kept, *new),
+        independent=len(independent([a for a in articles if a.flags or a.copy_of])),
+        confirmed=confirmed,
+    )
+    return Change(revised, outcome, flags, story, struck, alertable=story.alerted)
+
+
+def _decision(changes: Sequence[Change], report: Report) -> Decision:
+    if not changes:
+        return Decision("background" if report.flags else "no_flags")
+    first = min(changes, key=lambda change: _RANK[change.outcome])
+    return Decision(first.outcome, tuple(changes))
+
+
+def _of(story: Story, report: Report) -> StoryArticle:
+    return next(a for a in story.articles if a.article_id == report.article_id)
+
+
+def _age(report: Report, max_age_s: float) -> Outcome | None:
+    """Why a Report may be told to nobody; None when it may."""
     if report.backfill:
         return "backfill"
     if report.published is None:
-        return "undated" if report.first_poll else "alerted"
+        return "undated" if report.first_poll else None
     if report.seen - report.published > timedelta(seconds=max_age_s):
         return "too_old"
-    return "alerted"
+    return None
 
 
-def _revise(report: Report, story: Story) -> Decision:
-    ids = [article.article_id for article in story.articles]
-    if report.article_id not in ids:  # beyond those listed
-        return Decision("repeated")
-    at = ids.index(report.article_id)
-    article = story.articles[at]
-    if report.revision <= article.revision:
-        return Decision("repeated")
-    revised = _article(report, article.decision, article.copy_of)
-    return Decision(
-        "revision",
-        msgspec.structs.replace(
-            story,
-            updated=max(story.updated, report.seen),
-            articles=(*story.articles[:at], revised, *story.articles[at + 1 :]),
-            # What happened is told by the article that opened the story.
-            flags=report.flags if at == 0 else story.flags,
-        ),
-    )
+def _where(event: Event) -> str:
+    its = event.scope
+    parts = ("/".join(sorted(its.themes)), "/".join(sorted(its.countries)) or "no country")
+    places = ", ".join(dict.fromkeys(name for flag in event.flags for name in flag.places))
+    return " in ".join(parts) + (f" ({places})" if places else "")
 
 
-def _tells_more(report: Report, known: Known) -> bool:
-    """A long text that takes in a short one and goes on to another development is no copy."""
-    before = {(flag.theme, flag.development) for flag in known.story.flags}
-    return known.repeated < MOSTLY and any(
-        (flag.theme, flag.development) not in before for flag in report.flags
-    )
-
-
-def _join(report: Report, story: Story, outcome: Outcome, copy_of: str | None) -> Story:
-    full = len(story.articles) >= LISTED_LIMIT
-    article = _article(report, outcome, copy_of)
-    origin = next((each for each in story.articles if each.article_id == copy_of), None)
-    if origin is not None and compare(report.sketch, origin.sketch).repeated >= SAME:
-        article = msgspec.structs.replace(article, sketch=())
-    return msgspec.structs.replace(
-        story,
-        updated=max(story.updated, report.seen),
-        articles=story.articles if full else (*story.articles, article),
-        more=story.more + 1 if full else story.more,
-        alerted=story.alerted or outcome == "alerted",
-    )
-
-
-def _article(report: Report, decision: str, copy_of: str | None) -> StoryArticle:
+def _article(
+    report: Report, flags: Sequence[Flag], decision: str, copy_of: str | None, why: str
+) -> StoryArticle:
     return StoryArticle(
         article_id=report.article_id,
         revision=report.revision,
@@ -182,6 +263,8 @@ def _article(report: Report, decision: str, copy_of: str | None) -> StoryArticle
         credited=report.credited,
         copy_of=copy_of,
         decision=decision,
+        why=why,
+        flags=tuple(msgspec.structs.replace(flag, spans=()) for flag in flags),
     )
 
 

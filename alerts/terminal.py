@@ -10,13 +10,14 @@ from rich.text import Text
 
 from alerts.channel import Receipt
 from alerts.errors import SendError
-from alerts.render import Message, message
+from alerts.render import PLAIN, Manner, Message, message
 from alerts.sanitize import isolate
 from streams.records import Delivery
 
 
 class TerminalChannel:
-    def __init__(self, out: TextIO | None = None) -> None:
+    def __init__(self, out: TextIO | None = None, manner: Manner = PLAIN) -> None:
+        self._manner = manner
         self._out = out
 
     def send(self, delivery: Delivery) -> Receipt:
@@ -24,7 +25,7 @@ class TerminalChannel:
         console = Console(
             file=out, highlight=False, markup=False, emoji=False, soft_wrap=True, stderr=False
         )
-        text = terminal_text(message(delivery.alert))
+        text = terminal_text(message(delivery.alert, self._manner))
         try:
             with console.capture() as captured:
                 console.print(text)
@@ -49,6 +50,15 @@ def terminal_text(shown: Message) -> Text:
     text = Text()
     text.append("● ", style="bold red")
     text.append(shown.summary, style="bold")
+    for entry in shown.entries:
+        told = [entry.summary, isolate(entry.headline), isolate(entry.source), entry.why]
+        text.append("\n  " + " · ".join(part for part in told if part))
+        text.append(f"\n    {entry.id} {entry.href or ''}", style="dim")
+    if shown.entries:
+        text.append("\n")
+        return text
+    for line in shown.news:
+        text.append(f"\n  {isolate(line)}", style="yellow")
     text.append(f"\n  {isolate(shown.headline)}", style="bold cyan")
     for item in shown.items:
         if item.quote and item.quote != shown.headline:
@@ -58,7 +68,9 @@ def terminal_text(shown: Message) -> Text:
             text.append("\n  " + " · ".join(part for part in details if part))
     if shown.more:
         text.append(f"\n  +{shown.more}")
-    published = shown.published or "غير مؤرخ · undated"
+    if shown.outlets:
+        text.append(f"\n  {shown.outlets}", style="dim")
+    published = shown.published or shown.say("غير مؤرخ", "undated")
     text.append(
         f"\n  {isolate(shown.source)} · {published} · {shown.score}% · {shown.id}", style="dim"
     )

@@ -33,6 +33,7 @@ from collectors.sites import Site
 from collectors.urls import site_of
 from collectors.visits import Visits
 from streams.errors import LogUnavailable
+from streams.log import Stage
 from streams.records import FeedState
 
 log = structlog.get_logger(__name__)
@@ -90,9 +91,10 @@ class Work:
         now = self._clock()
         known, retired = await self._ledger.call(lambda stage: load_feeds(stage, self._configured))
         await self._retire(retired)
+        ours = await self._ledger.call(self._ours)
         self._metrics.begin_feeds()
-        spread_s = min(self._options.spread_s, _MOST_SPREAD_S / max(len(self._configured), 1))
-        for number, (url, (source, feed)) in enumerate(self._configured.items()):
+        spread_s = min(self._options.spread_s, _MOST_SPREAD_S / max(len(ours), 1))
+        for number, (url, (source, feed)) in enumerate(ours.items()):
             state, due = known.get(url, (None, None))
             if state is None:
                 state = FeedState(source=source.id, url=url, site=site_of(url))
@@ -101,6 +103,10 @@ class Work:
             at_once = now + timedelta(seconds=number * spread_s)
             self._polls_due.put(url, at_once if due is None else max(due, at_once))
         await self._load_waiting()
+
+    def _ours(self, stage: Stage) -> dict[str, tuple[Source, Feed]]:
+        """The feeds configured whose sites are this instance's."""
+        return {url: it for url, it in self._configured.items() if stage.owns(site_of(url))}
 
     async def _retire(self, states: Sequence[FeedState]) -> None:
         """Feeds that are no longer configured are due no more."""
@@ -117,12 +123,14 @@ class Work:
 
         Raises OwnershipLost when the seat is lost, and whatever nobody foresaw."""
         try:
-            while not ended() and self._failure is None:
+            while not ended() and self._failure is None and self._ledger.lost is None:
                 await self._start_due()
                 self._wake.clear()
                 await self._rest()
         finally:
             await self._drain()
+        if self._ledger.lost is not None:
+            raise self._ledger.lost
         if self._failure is not None:
             raise self._failure
 

@@ -5,6 +5,7 @@ change of configuration keys, metrics or commands. A test fails when they have d
 import json
 import re
 import types
+from datetime import time
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -17,7 +18,7 @@ from pydantic_core import PydanticUndefined
 from processors.schema import json_schema
 from rasid.app import App
 from rasid.cli import app
-from rasid.config import Config, parse_duration
+from rasid.config import Config, parse_duration, parse_limit
 
 HERE = Path(__file__).parent
 
@@ -116,6 +117,8 @@ def _kind(annotation: Any, inner: Any, many: bool, info: Any) -> str:
         return "list of mappings" if many else "mapping"
     if any(getattr(m, "func", None) is parse_duration for m in info.metadata):
         return "duration"
+    if any(getattr(m, "func", None) is parse_limit for m in info.metadata):
+        return "limit"
     if get_origin(annotation) is Literal:
         return " \\| ".join(f"`{v}`" for v in get_args(annotation))
     if get_origin(annotation) in (Union, types.UnionType):
@@ -127,12 +130,19 @@ def _kind(annotation: Any, inner: Any, many: bool, info: Any) -> str:
         first, *metadata = get_args(annotation)
         if any(getattr(m, "func", None) is parse_duration for m in metadata):
             return "duration"
+        if any(getattr(m, "func", None) is parse_limit for m in metadata):
+            return "limit"
         return _kind(first, None, False, info)
     if annotation is SecretStr:
         return "text, secret"
-    return {str: "text", int: "number", float: "number", bool: "yes or no", Path: "file"}[
-        annotation
-    ]
+    return {
+        str: "text",
+        int: "number",
+        float: "number",
+        bool: "yes or no",
+        Path: "file",
+        time: "time of day",
+    }[annotation]
 
 
 def _default(info: Any, inner: Any) -> str:
@@ -145,6 +155,10 @@ def _default(info: Any, inner: Any) -> str:
         getattr(m, "func", None) is parse_duration for m in info.metadata
     ):
         return f"`{_duration(value)}`"
+    if isinstance(value, tuple):
+        return f"`{value[0]}/{_duration(value[1])}`"
+    if isinstance(value, time):
+        return f"`{value:%H:%M}`"
     if isinstance(value, bool):
         return "`true`" if value else "`false`"
     return f"`{value}`" if value != [] else "`[]`"

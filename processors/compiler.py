@@ -70,12 +70,17 @@ class _Compiler:
             self._read_theme(theme_name, document, root)
 
     def _read_concept(self, name: Word, body: Mapping[Word, Any], theme: str) -> None:
+        full: str = name
         known = self.concepts.get(name)
-        if known and known.name and name not in GAZETTEER_CONCEPTS and "extend" not in body:
-            raise name.error("a concept defined twice: `extend: true` adds to it",
-                             reason="duplicate")  # fmt: skip
+        if known and known.theme not in ("", theme) and "extend" not in body:
+            full = f"{theme}.{name}"  # another theme has one of this name; each means its own
+            known = self.concepts.get(full)
+        if known and name not in GAZETTEER_CONCEPTS and "extend" not in body:
+            raise name.error(
+                "a concept defined twice: `extend: true` adds to it", reason="duplicate"
+            )
         concept = known or _Concept(name, theme=theme)
-        self.concepts[name] = concept
+        self.concepts[full] = concept
         for key, value in body.items():
             if key in CLASSES:
                 concept.terms += [(text, CLASSES[key], "") for text in _strings(value)]
@@ -136,12 +141,12 @@ class _Compiler:
                 term.mask = masks[name]
                 self.lexicon.add(term, kind)
         sequences = [
-            Sequence(masks[name], self._steps(text))
+            Sequence(masks[name], self._steps(text, concept.theme))
             for name, concept in self.concepts.items()
             for text in concept.sequences
         ]
         for theme, key, concept_name in self._pending:
-            bits = self._mask_of(concept_name)
+            bits = self._mask_of(concept_name, theme.name)
             if key == "anchors":
                 theme.anchors |= bits
             else:
@@ -195,8 +200,7 @@ class _Compiler:
             mask |= self.bits[current]
             for other, concept in self.concepts.items():
                 for included in concept.include:
-                    self._known(included)
-                    if included == current:
+                    if self._named(included, concept.theme) == current:
                         if other == name:
                             raise included.error("a circle of concepts", reason="circle")
                         if other not in seen:
@@ -204,29 +208,33 @@ class _Compiler:
                             todo.append(other)
         return mask
 
-    def _known(self, name: Word) -> None:
+    def _named(self, name: Word, theme: str) -> str:
+        """The concept a theme means by a name: its own, else the one there is."""
+        own = f"{theme}.{name}"
+        if own in self.concepts:
+            return own
         if name not in self.concepts:
             close = difflib.get_close_matches(name, self.concepts, 1)
             hint = f", did you mean {close[0]!r}?" if close else ""
             raise name.error(f"unknown concept {str(name)!r}{hint}", reason="unknown")
+        return name
 
-    def _mask_of(self, text: Word) -> int:
+    def _mask_of(self, text: Word, theme: str) -> int:
         """Bits of `a|b`."""
         mask = 0
         for name in text.split("|"):
             part = Word(name)
             part.file, part.line, part.column = text.file, text.line, text.column
-            self._known(part)
-            mask |= self.bits[name]
+            mask |= self.bits[self._named(part, theme)]
         return mask
 
-    def _masks_of(self, value: Any) -> int:
+    def _masks_of(self, value: Any, theme: str) -> int:
         mask = 0
         for name in _strings(value):
-            mask |= self._mask_of(name)
+            mask |= self._mask_of(name, theme)
         return mask
 
-    def _steps(self, text: Word) -> tuple[tuple[int, int], ...]:
+    def _steps(self, text: Word, theme: str) -> tuple[tuple[int, int], ...]:
         steps, gap = [], 0
         for piece in text.split():
             if piece[0] == "~":
@@ -234,7 +242,7 @@ class _Compiler:
                 continue
             part = Word(piece)
             part.file, part.line, part.column = text.file, text.line, text.column
-            steps.append((gap, self._mask_of(part)))
+            steps.append((gap, self._mask_of(part, theme)))
             gap = 0
         return tuple(steps)
 
@@ -258,16 +266,16 @@ class _Compiler:
             title=str(body.get("title") or ""),
             status=str(body.get("status", "stable")),
             weight=float(body.get("weight", 0.8)),
-            items=tuple(self._mask_of(item) for item in match),
+            items=tuple(self._mask_of(item, theme.name) for item in match),
             names=tuple(map(str, match)),
             trigger=self._index(body.get("trigger"), match, 0),
             gap=body.get("gap"),
             ordered=body.get("ordered", False),
             scope=str(body.get("scope", "sentence")),
-            without=self._masks_of(body.get("without")),
-            between_not=self._masks_of(body.get("between_not")),
-            with_lead=self._masks_of(body.get("with_lead")),
-            unless=self._masks_of(body.get("unless")),
+            without=self._masks_of(body.get("without"), theme.name),
+            between_not=self._masks_of(body.get("between_not"), theme.name),
+            with_lead=self._masks_of(body.get("with_lead"), theme.name),
+            unless=self._masks_of(body.get("unless"), theme.name),
             foreign=self._index(body.get("foreign"), match, -1),
             negated=str(body.get("negated", "drop")),
             reads_as=str(reads_as) if reads_as is not None else None,  # type: ignore[arg-type]

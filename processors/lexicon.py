@@ -200,15 +200,15 @@ class Lexicon(dict[str, Entry | None]):
         """For explaining: a token as it is read, what was taken off shown before and after
         the form that a term has: «و+ب+ال+هدن+تهم»."""
         folded = self.normaliser.fold(raw)
+        best = (0, 0, folded)
         for rest, classes, _ in self.normaliser.readings(folded):
             if any(kind & classes for _, kind in self._forms.get(rest, ())):
-                at = folded.find(rest[: max(2, len(rest) - 2)])
-                if at < 0:
-                    return rest
+                at = max(0, folded.find(rest[: max(2, len(rest) - 2)]))
                 pairs = zip(rest, folded[at:], strict=False)
                 common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-                return "+".join(p for p in (folded[:at], rest, folded[at + common :]) if p)
-        return folded
+                shown = "+".join(p for p in (folded[:at], rest, folded[at + common :]) if p)
+                best = max(best, (at, len(rest), shown))
+        return best[2]
 
     def find(
         self,

@@ -26,6 +26,8 @@ class Gazette:
         self.land = mask("land")  # «أراضي»: what an adjective after it makes a place
         self.frontier = mask("frontier")  # «الحدود مع»: beside the place, not in it
         self.inside = mask("inside")
+        self.origin = mask("from_across")  # «من داخل الأراضي»: whence a missile comes
+        self.fired = mask("fired_shell")
         self.struck = mask("strike_verb")
         self.named: set[str] = set()  # countries spoken of otherwise than by a town
         self.towns: dict[str, set[int]] = defaultdict(set)
@@ -139,7 +141,7 @@ class Gazette:
                 continue
             if code not in home:
                 return (code,)
-            if not anywhere and len(home) == 1:
+            if not anywhere and len(home) == 1 and self.located_weights.get(code):
                 return None
         return () if anywhere or len(home) > 1 else None
 
@@ -147,15 +149,20 @@ class Gazette:
         """Whether a state is named as where something is: «قوات الحشد في العراق»."""
         if actor.parts or not actor.mask & (self.place | self.adjective):
             return False
+        if self._is_beyond(actor, scene):
+            return True
         return bool(actor.flags & IN) or self._follows(actor, scene, self.inside, 0)
 
     def _evidence(self, actor: Hit, scene: Scene) -> tuple[list[Hit], list[Hit], list[Hit]]:
         """What a sentence says of where: places named as such, places and parties only
         named, adjectives; without the actor's own words."""
+        fired = bool(scene.mask & self.fired)
         own = {id(p) for p in scene.hits if actor.start <= p.start and p.end <= actor.end}
         located, bare, adjectives = [], [], []
         for hit in scene.having(self.place | self.adjective | self.party):
             if hit.parts or id(hit) in own or self._is_beyond(hit, scene):
+                continue
+            if fired and self._follows(hit, scene, self.origin, 0):
                 continue
             if hit.mask & self.party:
                 bare.append(hit)

@@ -27,8 +27,12 @@ from prometheus_client import (
     ProcessCollector,
 )
 
+from alerts.holding import Gate, Limit, Wishes
+from alerts.hours import Digest, MuteTime
 from alerts.receivers import EmailOptions, Receiver, SlackOptions, TerminalOptions
+from alerts.render import Manner
 from alerts.routing import Match, Route
+from alerts.silences import SilenceReader
 from alerts.stage import AlertStage
 from collectors.catalogue import Feed, Source, load_catalogue, select
 from collectors.collector import CollectOptions, Collector
@@ -42,6 +46,7 @@ from rasid.serve import Endpoint, bind
 from streams import records
 from streams.carriers import open_log
 from streams.errors import ConfigError, LogError, RasidError
+from streams.kafka_options import Security
 from streams.log import Log
 from streams.metrics import StageMetrics
 
@@ -72,6 +77,21 @@ def now() -> datetime:
 def log_url(config: Config) -> str:
     """The configured log, or rasid.db in the working directory."""
     return config.log or f"sqlite://{Path.cwd() / 'rasid.db'}"
+
+
+def configured_log(config: Config, clock: Callable[[], datetime] = now) -> Log:
+    """The log that the configuration names; nothing is opened yet."""
+    part = config.kafka
+    security = Security(
+        tls=part.tls,
+        ca=part.ca,
+        certificate=part.certificate,
+        key=part.key,
+        mechanism=part.mechanism,
+        user=part.user,
+        password=part.password.get_secret_value() if part.password else None,
+    )
+    return open_log(log_url(config), clock=clock, instance=config.instance, security=security)
 
 
 def sources(config: Config) -> list[Source]:
@@ -111,6 +131,7 @@ def receivers(config: Config) -> list[Receiver]:
 
 
 def _receiver(part: ReceiverPart) -> Receiver:
+    manner = Manner(tuple(dict.fromkeys(part.language)), part.timezone)
     if part.slack:
         s = part.slack
         return Receiver(
@@ -121,6 +142,7 @@ def _receiver(part: ReceiverPart) -> Receiver:
                 channel=s.channel,
                 api_url=s.api_url,
             ),
+            manner,
         )
     if part.email:
         e = part.email
@@ -137,8 +159,9 @@ def _receiver(part: ReceiverPart) -> Receiver:
                 password=password or (unquote(smtp.password) if smtp.password else None),
                 tls=e.tls,
             ),
+            manner,
         )
-    return Receiver(part.name, TerminalOptions())
+    return Receiver(part.name, TerminalOptions(), manner)
 
 
 def route(config: Config) -> Route:
@@ -154,14 +177,38 @@ def _route(part: RoutePart) -> Route:
         match=Match(
             theme=tuple(m.theme),
             development=tuple(m.development),
+            status=tuple(m.status),
             country=tuple(m.country),
+            place=tuple(m.place),
+            actor=tuple(m.actor),
             source=tuple(m.source),
             language=tuple(m.language),
             min_score=m.min_score,
+            min_sources=m.min_sources,
         ),
         routes=tuple(_route(r) for r in part.routes),
         continue_=part.continue_,
+        wait_s=part.wait,
+        mute=tuple(part.mute) if part.mute is not None else None,
     )
+
+
+def gate(config: Config) -> Gate:
+    """What may hold messages back."""
+    wishes = {
+        part.name: Wishes(
+            limit=Limit(*part.rate_limit) if part.rate_limit else None,
+            digest=Digest(part.digest.every, part.digest.at, part.timezone, part.digest.only)
+            if part.digest
+            else None,
+        )
+        for part in config.receivers
+    }
+    mutes = {
+        part.name: MuteTime(part.name, tuple(part.weekdays), part.start, part.until, part.timezone)
+        for part in config.mute_times
+    }
+    return Gate(wishes, mutes, Limit(*config.alerts.rule_limit))
 
 
 def max_ages(config: Config) -> dict[str, float]:
@@ -201,7 +248,7 @@ class App:
             self._endpoint = Endpoint(
                 bind(*serve_address(config.serve)), self.registry, self.unready
             )
-        self._log: Log = open_log(log_url(config), clock=clock)
+        self._log: Log = configured_log(config, clock)
         metrics = self._stage_metrics = StageMetrics(self.registry)
         self._collector: Collector | None = None
         self._processor: Processor | None = None
@@ -229,6 +276,8 @@ class App:
                 receivers(config),
                 route(config),
                 max_age_s=config.alerts.max_age,
+                gate=gate(config),
+                silences=SilenceReader(self._log),
                 clock=clock,
                 registry=self.registry,
                 metrics=metrics,
@@ -324,7 +373,7 @@ class App:
         while not stopped.wait(_LAG_S):
             rounds += 1
             try:
-                self._stage_metrics.set_lag(self._log.topics())
+                self._stage_metrics.set_lag(self._log.lag())
                 if rounds * _LAG_S >= _EXPIRE_S:
                     rounds = 0
                     gone = self._log.expire(max_ages(self._config), self._clock())
@@ -351,7 +400,9 @@ class App:
         if self._processor and flagger:
             self._processor.reload(flagger)
         if self._alerts:
-            self._alerts.reload(receivers(config), route(config), config.alerts.max_age)
+            self._alerts.reload(
+                receivers(config), route(config), config.alerts.max_age, gate(config)
+            )
         log.info("reloaded", sources=len(sources(config)))
 
     def _shut_down(

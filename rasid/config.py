@@ -6,11 +6,15 @@ SecretStr. `rasid.configfile` reads the file and reports what is wrong with it.
 
 import ipaddress
 import re
+from datetime import time
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
+from zoneinfo import available_timezones
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+from alerts.hours import WEEKDAYS
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
@@ -28,6 +32,19 @@ def _list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def parse_clock(value: object) -> object:
+    """`22:00` as a time of day; YAML reads it as a number of base 60."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 24 * 60:
+        return time(*divmod(value, 60))
+    match = re.fullmatch(r"(\d{1,2}):(\d{2})", value) if isinstance(value, str) else None
+    if isinstance(value, time):
+        return value
+    if match is None or int(match[1]) > 23 or int(match[2]) > 59:
+        raise ValueError("is no time of day: write it as 22:00")
+    return time(int(match[1]), int(match[2]))
+
+
+Clock = Annotated[time, BeforeValidator(parse_clock)]
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 Words = Annotated[list[str], BeforeValidator(_list)]
 
@@ -141,11 +158,75 @@ class Terminal(Part):
     """Alerts on standard output."""
 
 
+class DigestPart(Part):
+    """Reports that brought no message of their own, as one message."""
+
+    every: Literal["hour", "day"] = Field("day", description="How often.")
+    at: Clock = Field(time(8), description="Local time of day; of an hourly one, the minutes.")
+    only: bool = Field(False, description="Everything waits for the digest.")
+
+
+class MuteTimePart(Part):
+    """Hours at which routes that name it send nothing; what is due waits for the digest."""
+
+    name: str = Field(min_length=1, description="What routes call it.")
+    weekdays: Words = Field([*WEEKDAYS], description="mon, tue, wed, thu, fri, sat, sun.")
+    start: Clock = Field(time(0), alias="from", description="Local time, as 22:00.")
+    until: Clock = Field(time(0), description="Local time; the next day's where it is earlier.")
+    timezone: str = Field("UTC", description="As Africa/Tripoli.")
+
+    @model_validator(mode="after")
+    def _known(self) -> "MuteTimePart":
+        _check_zone(self.timezone)
+        for day in self.weekdays:
+            if day not in WEEKDAYS:
+                raise ValueError(f"weekdays: {day!r} is none of {', '.join(WEEKDAYS)}")
+        return self
+
+
+def _check_zone(name: str) -> None:
+    if name not in available_timezones():
+        raise ValueError(f"timezone {name!r} is none, write it as Africa/Tripoli")
+
+
+def parse_limit(value: object) -> tuple[int, float]:
+    """`20/1h` as a number and seconds; ValueError otherwise."""
+    match = re.fullmatch(r"(\d{1,6})/(\S+)", value) if isinstance(value, str) else None
+    if match is None or int(match[1]) < 1:
+        raise ValueError("is no limit: write a number and a time, as in 20/1h")
+    return int(match[1]), parse_duration(match[2])
+
+
+Limit = Annotated[tuple[int, float], BeforeValidator(parse_limit)]
+
+
 class ReceiverPart(Part):
     name: str = Field(min_length=1, description="What routes call it.")
     slack: Slack | None = Field(None, description="To a Slack channel.")
     email: Email | None = Field(None, description="By mail.")
     terminal: Terminal | None = Field(None, description="On standard output: `terminal: {}`.")
+    language: list[Literal["ar", "en"]] = Field(
+        ["ar", "en"], min_length=1, description="Of the labels: ar, en, or both in that order."
+    )
+    timezone: str = Field(
+        "UTC", description="Of the times shown and of its hours, as Africa/Tripoli."
+    )
+    rate_limit: Limit | None = Field(
+        None, description="At most so many messages in a time, as 20/1h; the rest is a digest."
+    )
+    digest: DigestPart | None = Field(None, description="When held messages are told, as one.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _single_language(cls, value: object) -> object:
+        if isinstance(value, dict) and isinstance(value.get("language"), str):
+            return {**value, "language": [value["language"]]}
+        return value
+
+    @model_validator(mode="after")
+    def _known_zone(self) -> "ReceiverPart":
+        _check_zone(self.timezone)
+        return self
 
     @model_validator(mode="after")
     def _one_channel(self) -> "ReceiverPart":
@@ -161,10 +242,16 @@ class MatchPart(Part):
         [], description="ceasefire, oil_field, foreign_force."
     )
     development: Words = Field([], description="As violated, attacked, deployed.")
+    status: Words = Field([], description="As asserted, reported, denied, expected.")
     country: Words = Field([], description="Where it happens, ISO codes.")
+    place: Words = Field([], description="Towns and installations, in Arabic, as flags have them.")
+    actor: Words = Field([], description="Forces and groups, as flags have them.")
     source: Words = Field([], description="Source ids.")
     language: Words = Field([], description="ISO codes.")
     min_score: float | None = Field(None, ge=0, le=1, description="Flags at least so certain.")
+    min_sources: int | None = Field(
+        None, ge=1, description="Stories that so many independent sources tell."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -179,10 +266,17 @@ class RoutePart(Part):
     match: MatchPart = Field(MatchPart(), description="Absent: matches all.")
     routes: list["RoutePart"] = Field([], description="Tried first, in order.")
     continue_: bool = Field(False, alias="continue", description="Try the next route too.")
+    wait: Duration | None = Field(
+        None, description="A story's first message waits so long for more on it; as above: at once."
+    )
+    mute: Words | None = Field(None, description="Names of mute times; as above: none.")
 
 
 class AlertsPart(Part):
     max_age: Duration = Field(86400.0, description="Older news is recorded and flagged only.")
+    rule_limit: Limit = Field(
+        (300, 3600.0), description="Most messages of one rule in a time; more is held, and told."
+    )
 
 
 class Retention(Part):
@@ -197,8 +291,47 @@ class Retention(Part):
     deliveries: Duration = Field(90 * 86400.0, description="Finished deliveries.")
 
 
+class Kafka(Part):
+    """How the brokers of `log: kafka://…` are to be trusted, and who asks."""
+
+    tls: bool = Field(False, description="Encrypt, and check the brokers' certificates.")
+    ca: Path | None = Field(None, description="Who signed them, PEM; the system's unless given.")
+    certificate: Path | None = Field(None, description="A client certificate, PEM.")
+    key: Path | None = Field(None, description="Its key, PEM.")
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        None, description="How to log in: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512; unset: not at all."
+    )
+    user: str | None = Field(None, description="Who logs in.")
+    password: SecretStr | None = Field(None, description="For the user.")
+    password_file: Path | None = Field(None, description="A file that holds it.")
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Kafka":
+        if self.mechanism and not (self.user and self.password):
+            raise ValueError("mechanism needs user and password")
+        if self.user and not self.mechanism:
+            raise ValueError("user needs a mechanism, as SCRAM-SHA-512")
+        if self.mechanism == "PLAIN" and not self.tls:
+            raise ValueError("PLAIN shows the password to everyone on the way: it needs tls: true")
+        if (self.ca or self.certificate) and not self.tls:
+            raise ValueError("ca and certificate need tls: true")
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key go together")
+        return self
+
+
 class Config(Part):
-    log: str = Field("", description="sqlite:// and an absolute path; ./rasid.db unless given.")
+    log: str = Field(
+        "",
+        description="sqlite:// and an absolute path, or kafka://host:9092,host:9092; "
+        "./rasid.db unless given.",
+    )
+    instance: str = Field(
+        "",
+        pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,99})?$",
+        description="This machine's name among those that share a Kafka; its host's unless given.",
+    )
+    kafka: Kafka = Field(Kafka(), description="How to reach a Kafka that asks who one is.")
     collect: Collect = Field(Collect(), description="How feeds and pages are fetched.")
     catalogue: Words = Field(
         [],
@@ -215,6 +348,7 @@ class Config(Part):
     route: RoutePart | None = Field(
         None, description="Who gets what; the first receiver gets all unless given."
     )
+    mute_times: list[MuteTimePart] = Field([], description="Hours at which routes are mute.")
     alerts: AlertsPart = Field(AlertsPart(), description="When a flag is worth a message.")
     retention: Retention = Field(Retention(), description="How long things are kept.")
     serve: str = Field(
@@ -223,7 +357,7 @@ class Config(Part):
 
     def secrets(self) -> tuple[str, ...]:
         """Every secret in it, for the log's redaction."""
-        found: list[SecretStr | None] = []
+        found: list[SecretStr | None] = [self.kafka.password]
         for receiver in self.receivers:
             if receiver.slack:
                 found += [receiver.slack.webhook_url, receiver.slack.token]

@@ -9,7 +9,8 @@ Secrets come from the environment or from files and never stand in a message.
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 from collectors.catalogue import load_catalogue, select
 from rasid.config import Config, serve_address
 from rasid.yamltree import Loc, Problem, Tree, parse_tree, read_tree
+from streams.carriers import open_log
 from streams.errors import ConfigError
 from streams.records import DEVELOPMENTS
 
@@ -93,27 +95,35 @@ def _substitute(
 
 def _read_secret_files(tree: Tree, data: dict[str, Any]) -> None:
     """Put what `…_file` keys name in the place of the secret itself."""
+    kafka = data.get("kafka")
+    if isinstance(kafka, dict):
+        _read_secrets(tree, kafka, ("kafka",), [k for k in kafka if k == "password_file"])
     receivers = data.get("receivers")
     for i, receiver in enumerate(receivers if isinstance(receivers, list) else []):
         for channel in ("slack", "email"):
             part = receiver.get(channel) if isinstance(receiver, dict) else None
             if not isinstance(part, dict):
                 continue
-            for key in [k for k in part if k.endswith("_file")]:
-                loc: Loc = ("receivers", i, channel, key)
-                name = key.removesuffix("_file")
-                if name in part:
-                    tree.problem(loc, f"stands beside {name}: one of them is enough")
-                    continue
-                try:
-                    secret = Path(str(part[key])).read_text(encoding="utf-8").strip()
-                except (OSError, UnicodeDecodeError, ValueError) as error:
-                    reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-                    tree.problem(loc, f"{part[key]} cannot be read: {reason}")
-                    secret = _UNSET
-                if not secret:
-                    tree.problem(loc, f"{part[key]} is empty")
-                part[name] = secret or _UNSET
+            keys = [k for k in part if k.endswith("_file")]
+            _read_secrets(tree, part, ("receivers", i, channel), keys)
+
+
+def _read_secrets(tree: Tree, part: dict[str, Any], at: Loc, keys: Iterable[str]) -> None:
+    for key in keys:
+        loc: Loc = (*at, key)
+        name = key.removesuffix("_file")
+        if name in part:
+            tree.problem(loc, f"stands beside {name}: one of them is enough")
+            continue
+        try:
+            secret = Path(str(part[key])).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+            tree.problem(loc, f"{part[key]} cannot be read: {reason}")
+            secret = _UNSET
+        if not secret:
+            tree.problem(loc, f"{part[key]} is empty")
+        part[name] = secret or _UNSET
 
 
 def _explain(tree: Tree, data: Any, detail: Any, tainted: set[Loc]) -> None:
@@ -195,8 +205,13 @@ def _check_names(tree: Tree, data: dict[str, Any]) -> None:
     """What one key says of another: read defensively, for the file may be wrong elsewhere."""
     if "log" in data:
         log = data["log"]
-        if not (isinstance(log, str) and re.match(r"sqlite:///[^/]", log)):
-            tree.problem(("log",), "is no address like sqlite:///var/lib/rasid/rasid.db")
+        try:
+            open_log(log if isinstance(log, str) else "", clock=lambda: datetime.now(UTC))
+        except ConfigError:  # its text shows the value, which may come from the environment
+            tree.problem(
+                ("log",),
+                "is no address like sqlite:///var/lib/rasid/rasid.db or kafka://host:9092",
+            )
     serve = data.get("serve", "none")
     if isinstance(serve, str) and serve != "none":
         try:
@@ -213,6 +228,7 @@ def _check_names(tree: Tree, data: dict[str, Any]) -> None:
             tree.problem(loc, str(error).removeprefix("catalogue: "))
     _unique(tree, data, "sources", "id")
     receivers = _unique(tree, data, "receivers", "name")
+    mute_times = _unique(tree, data, "mute_times", "name")
     route = data.get("route")
     if route is None and len(receivers) > 1:
         tree.problem(("receivers",), "there are several, and no `route` says who gets what")
@@ -226,6 +242,11 @@ def _check_names(tree: Tree, data: dict[str, Any]) -> None:
             tree.problem(
                 (*loc, "receiver"), f"no receiver is named {name!r}{did_you_mean(name, receivers)}"
             )
+        named = node.get("mute")
+        for i, mute in enumerate(named if isinstance(named, list) else []):
+            if mute not in mute_times:
+                hint = did_you_mean(str(mute), mute_times)
+                tree.problem((*loc, "mute", i), f"no mute time is named {mute!r}{hint}")
         _check_match(tree, (*loc, "match"), node.get("match"))
         children = node.get("routes")
         if isinstance(children, list):

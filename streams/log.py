@@ -13,7 +13,8 @@ anything open between `poll` and `commit`, so a slow handler blocks nobody.
     stage.commit(tx, after=messages)            # outputs and position, together
 
 `streams.worker` is that loop with retries and dead letters; the edges (collect, the
-sender) drive a stage themselves. `streams.sqlite` carries it in one file.
+sender) drive a stage themselves. `streams.sqlite` carries it in one file, `streams.kafka`
+on a cluster.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -93,7 +94,8 @@ class Transaction:
 
 
 class Stage(Protocol):
-    """One stage's seat at the log. Not for sharing between threads.
+    """One stage's seat at the log. Not for sharing between threads. It must be called now and
+    then (a `poll` of nothing will do), or on Kafka it counts as dead after ten minutes.
 
     Any call may raise LogUnavailable (nothing was written; try again later) or
     OwnershipLost (drop what is held in memory, acquire again)."""
@@ -117,6 +119,10 @@ class Stage(Protocol):
         """Write `tx` and move the position past `after`, in one transaction, durable on
         return. Each partition's messages in `after` must be the next ones, without a hole;
         ValueError otherwise."""
+
+    def owns(self, partition_key: str) -> bool:
+        """Whether rows with this partition key are this instance's to work. All are, where one
+        instance works the whole stage."""
 
     def get(self, table: str, key: str) -> Row | None:
         """A row as last committed. Tables read must be this stage's own."""
@@ -158,9 +164,14 @@ class Log(Protocol):
     def topics(self) -> Sequence[TopicInfo]:
         """Every topic and table there is, with counts, sizes, positions."""
 
-    def read(self, topic: str, start: int | None = None) -> Iterator[Message]:
+    def lag(self) -> Mapping[str, int]:
+        """How many messages each stage is behind the ends of what it reads; on Kafka, where
+        that is many, counted by offsets, which is a little too much. Cheap: for gauges."""
+
+    def read(self, topic: str, start: int | Mapping[int, int] | None = None) -> Iterator[Message]:
         """Committed messages of a topic, or rows of a table (as messages, offset 0, by key),
-        from offset `start` on, ending at the present end. Disturbs nobody.
+        from offset `start` on, ending at the present end; `start` may tell offsets by
+        partition. Of several partitions, each in order, and nearly by time. Disturbs nobody.
         Raises KeyError when there is no such topic."""
 
     def expire(self, max_age_s: Mapping[str, float], now: datetime) -> int:

@@ -14,6 +14,7 @@ characters (Python's `str` indices) of the raw title or text, end exclusive.
 | Entry      | table rasid.entries                 | site/article | site          |
 | Story      | table rasid.stories                 | story id     | one partition |
 | Delivery   | table rasid.deliveries              | alert id     | one partition |
+| Silence    | table rasid.silences                | silence id   | one partition |
 """
 
 from datetime import datetime
@@ -120,6 +121,7 @@ class Flag(msgspec.Struct, frozen=True, kw_only=True):
     speaker: str | None = None
     countries: tuple[str, ...] = ()  # where it happens, ISO 3166-1 alpha-2
     places: tuple[str, ...] = ()
+    installations: tuple[str, ...] = ()  # of the places, the oil and gas installations
     actors: tuple[str, ...] = ()
     quantities: tuple[Quantity, ...] = ()
 
@@ -159,6 +161,26 @@ class StoryArticle(msgspec.Struct, frozen=True, kw_only=True):
     credited: str | None = None
     copy_of: str | None = None  # article id of the text it repeats
     decision: str = ""  # why it brought a message, or none: closed set, see alerts.stories
+    why: str = ""  # why it is in this story, for a person to read
+    flags: tuple[Flag, ...] = ()  # what it tells of it, without spans; of a copy, what it adds
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a story, and which article said so. `denied`: that it did not happen."""
+
+    theme: str
+    development: str
+    denied: bool = False
+    since: datetime
+    article_id: str
+
+
+class Thread(msgspec.Struct, frozen=True, kw_only=True):
+    """The first message on a story to one receiver. Until `until` it waits, and takes in what
+    comes meanwhile."""
+
+    alert_id: str
+    until: datetime | None = None
 
 
 class Story(Record, frozen=True, kw_only=True):
@@ -168,9 +190,38 @@ class Story(Record, frozen=True, kw_only=True):
     opened: datetime
     updated: datetime
     articles: tuple[StoryArticle, ...]
-    flags: tuple[Flag, ...]  # of the article that opened it, or of what it is now
+    flags: tuple[Flag, ...]  # what stands: one flag a development, with every place named
     alerted: bool = False
     more: int = 0  # articles beyond those listed
+    states: tuple[State, ...] = ()  # what became of it, in order; the last is how it stands
+    independent: int = 0  # sources that say it of their own
+    confirmed: bool = False  # two of them say the same
+    threads: dict[str, Thread] = {}  # by receiver: the message others about it belong to
+
+
+class StoryPart(msgspec.Struct, frozen=True, kw_only=True):
+    """What an alert tells of one story: what came about, and how the story stands now."""
+
+    story_id: str
+    kind: Literal["opened", "changed", "confirmed", "corrected"] = "opened"
+    headline: str = ""  # of its first independent source
+    states: tuple[State, ...] = ()
+    struck: tuple[State, ...] = ()  # what nobody tells any more
+    outlets: tuple[str, ...] = ()  # names of those who publish it
+    independent: int = 1
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that was not sent when it was due, as a digest tells it."""
+
+    alert_id: str
+    story_id: str
+    title: str
+    url: str
+    source_name: str
+    published: datetime | None = None
+    states: tuple[State, ...] = ()
+    why: str = ""  # it was not sent
 
 
 class Alert(Record, frozen=True, kw_only=True):
@@ -191,6 +242,11 @@ class Alert(Record, frozen=True, kw_only=True):
     seen: datetime
     created: datetime
     flags: tuple[Flag, ...]
+    stories: tuple[StoryPart, ...] = ()  # the one of story_id first
+    lines: tuple[Line, ...] = ()  # of a digest
+    route: str = ""  # the key of the configuration that chose this receiver
+    thread: str | None = None  # alert id of the first message on the story to this receiver
+    not_before: datetime | None = None  # it waits for more on the story
 
 
 class Delivery(Record, frozen=True, kw_only=True):
@@ -198,15 +254,31 @@ class Delivery(Record, frozen=True, kw_only=True):
     row's due time in the log is the next try."""
 
     alert: Alert
-    status: Literal["pending", "sent", "dead", "expired"] = "pending"
+    # `held` for the next digest, `silenced` for good: these never were in rasid.alerts.
+    status: Literal["pending", "sent", "dead", "expired", "held", "silenced"] = "pending"
     attempts: int = 0
-    reason: str | None = None  # closed set, see alerts.errors
+    reason: str | None = None  # closed set, see alerts.errors and alerts.holding
     error: str | None = None
     updated: datetime
     queued: datetime | None = None  # when it became pending; it expires from then on
     done: tuple[str, ...] = ()  # of several recipients, those that have it
     refused: tuple[str, ...] = ()  # of several recipients, those refused for good
     reference: str | None = None  # Slack's ts, the mail's Message-ID
+    edits: str | None = None  # alert id of a message sent that this one takes the place of
+    thread_reference: str | None = None  # of the message it answers, or edits
+
+
+class Silence(Record, frozen=True, kw_only=True):
+    """What is told to nobody for a time, by whom and why. `match` has the keys of a route's."""
+
+    id: str
+    author: str
+    reason: str
+    created: datetime
+    ends: datetime
+    match: dict[str, tuple[str, ...]] = {}
+    story: str | None = None  # this story only
+    receiver: str | None = None  # this receiver only
 
 
 class DeadLetter(Record, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ folder's parent exists; readers make nothing.
 import sqlite3
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -93,7 +94,13 @@ class SqliteLog:
             finally:
                 roll_back(connection)
 
-    def read(self, topic: str, start: int | None = None) -> Iterator[Message]:
+    def lag(self) -> Mapping[str, int]:
+        behind: Counter[str] = Counter()
+        for topic in self.topics():
+            behind.update(topic.positions)
+        return behind
+
+    def read(self, topic: str, start: int | Mapping[int, int] | None = None) -> Iterator[Message]:
         with translated(self._path), closing(self._reader()) as connection:
             row = connection.execute(
                 "SELECT kind, end_offset FROM rasid_names WHERE name = ?", (topic,)
@@ -101,6 +108,8 @@ class SqliteLog:
         if row is None:
             raise KeyError(topic)
         kind, end = row
+        if isinstance(start, Mapping):
+            start = start.get(0)
         return (
             self._read_topic(topic, start or 0, end) if kind == "topic" else self._read_table(topic)
         )

@@ -1,4 +1,4 @@
-"""The SQL of topics and tables: how they are named, made and written.
+"""The SQL of topics and tables: how they are named, made, and a topic written.
 
     "topic <name>"   offset, key, time, value
     "table <name>"   key, value, due, partition_key, time
@@ -75,7 +75,7 @@ def append_records(connection: sqlite3.Connection, tx: Transaction, now: int, kn
         (end,) = connection.execute(
             "SELECT end_offset FROM rasid_names WHERE name = ?", (topic,)
         ).fetchone()
-        _insert(
+        insert_many(
             connection,
             quoted("topic", topic),
             [(end + at, key, now, value) for at, (key, value) in enumerate(items)],
@@ -87,36 +87,7 @@ def append_records(connection: sqlite3.Connection, tx: Transaction, now: int, kn
         )
 
 
-def write_rows(connection: sqlite3.Connection, tx: Transaction, now: int, known: Known) -> None:
-    """Write and delete rows. What is not `known` is created."""
-    puts: dict[str, list[tuple[str, bytes, int | None, str, int]]] = {}
-    deletes: dict[str, list[tuple[str]]] = {}
-    for (table, key), row in tx.rows.items():
-        if row is None:
-            deletes.setdefault(table, []).append((key,))
-            continue
-        due = None if row.due is None else to_us(row.due)
-        puts.setdefault(table, []).append((key, row.value, due, row.partition_key, now))
-    for table, rows in puts.items():
-        if ("table", table) not in known:
-            ensure_name(connection, "table", table)
-        _insert(
-            connection,
-            quoted("table", table),
-            rows,
-            " ON CONFLICT (key) DO UPDATE SET value = excluded.value, due = excluded.due,"
-            " partition_key = excluded.partition_key, time = excluded.time",
-        )
-    for table, keys in deletes.items():
-        if ("table", table) not in known:
-            ensure_name(connection, "table", table)
-        connection.executemany(
-            f"DELETE FROM {quoted('table', table)} WHERE key = ?",  # noqa: S608
-            keys,
-        )
-
-
-def _insert(
+def insert_many(
     connection: sqlite3.Connection, it: str, rows: Sequence[tuple[Any, ...]], conflict: str = ""
 ) -> None:
     """Insert many rows a statement: each statement gives the interpreter away and must wait

@@ -4,6 +4,7 @@ Exit codes: 0 done; 1 it failed, or found what it looks for (a problem, a bad li
 standard error; 2 the command line is wrong; 130 stopped by a second signal or Ctrl-C.
 """
 
+import logging
 import os
 import sys
 from typing import Annotated
@@ -55,6 +56,8 @@ app.add_typer(log.app, name="log")
 
 def main() -> None:
     """The entry point: errors meant for people become one line and exit code 1."""
+    # What Kafka's client library has to say comes out as one of those; the daemon hears more.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
     try:
         app()
     except RasidError as error:

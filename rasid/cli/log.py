@@ -40,12 +40,12 @@ def read(
     if follow and topic in TABLES:
         fail(f"{topic} is a table; only a topic can be followed")
     left = count
-    position = start
+    positions: dict[int, int] = {}
     while left is None or left > 0:
         try:
-            for message in carrier.read(topic, position):
+            for message in carrier.read(topic, positions or start):
                 typer.echo(_line(message))
-                position = message.offset + 1
+                positions[message.partition] = message.offset + 1
                 if left is not None:
                     left -= 1
                     if left <= 0:

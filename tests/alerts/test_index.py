@@ -1,16 +1,18 @@
-"""The story of a Report is found by its article, or by its text."""
+"""The story of a Report is found by its article, by its text, or by theme, country and place."""
 
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from alerts.index import CUT_AT, HOLDERS_LIMIT, KEPT, LATER, WINDOW, Found, StoryIndex, compare
-from streams.records import StoryArticle
-from tests.fakes.alerts_bench import NOW, make_report
+from alerts.events import Event, events
+from alerts.index import HOLDERS_LIMIT, KEPT, LONGEST, StoryIndex
+from alerts.likeness import CUT_AT, LATER, WINDOW, compare
+from streams.records import Flag, Story, StoryArticle
+from tests.fakes.alerts_bench import NOW, make_flag, make_report
 
 
-def article(article_id: str, sketch: tuple[int, ...], seen: object = NOW) -> StoryArticle:
+def article(article_id: str, sketch: tuple[int, ...] = (), seen: datetime = NOW) -> StoryArticle:
     return StoryArticle(
         article_id=article_id,
         revision=1,
@@ -18,9 +20,27 @@ def article(article_id: str, sketch: tuple[int, ...], seen: object = NOW) -> Sto
         title="",
         source="s",
         source_name="s",
-        seen=seen,  # type: ignore[arg-type]
+        seen=seen,
         sketch=sketch,
     )
+
+
+def story(story_id: str, *articles: StoryArticle, flags: tuple[Flag, ...] = ()) -> Story:
+    seen = [each.seen for each in articles]
+    return Story(id=story_id, opened=min(seen), updated=max(seen), articles=articles, flags=flags)
+
+
+def about(index: StoryIndex, *flags: Flag, at: datetime = NOW) -> list[str]:
+    """The stories that an event of these flags may belong to."""
+    (event,) = events(flags) or [None]
+    assert isinstance(event, Event)
+    return [candidate.story.id for candidate in index.about(event, "", at)]
+
+
+def repeated(index: StoryIndex, article_id: str, sketch: tuple[int, ...]) -> str | None:
+    """The article whose text such a Report repeats."""
+    copy = index.repeated(make_report(article_id, sketch=sketch))
+    return copy.article.article_id if copy else None
 
 
 def test_likeness_is_of_the_smaller_and_of_mine() -> None:
@@ -60,43 +80,59 @@ def test_near_identical_are_copies_also_shortened_ones_and_soon_also_edited_ones
 
 def test_an_article_is_found_by_its_id_and_a_copy_by_its_text() -> None:
     index = StoryIndex()
-    index.add("s1", article("a1", tuple(range(40))))
-    assert index.find(make_report("a1", sketch=())) == Found("s1")
-    assert index.find(make_report("a2", sketch=tuple(range(5, 45)))) == Found("s1", "a1", 35 / 40)
-    assert index.find(make_report("a3", sketch=tuple(range(100, 140)))) is None
+    one = story("s1", article("a1", tuple(range(40))))
+    index.put(one)
+    assert index.holding("a1") == [one]
+    assert index.holding("a2") == []
+    copy = index.repeated(make_report("a2", sketch=tuple(range(5, 45))))
+    assert copy is not None
+    assert (copy.article.article_id, copy.stories, copy.repeated) == ("a1", (one,), 35 / 40)
+    assert repeated(index, "a3", tuple(range(100, 140))) is None
 
 
 def test_of_several_the_text_most_alike_is_taken() -> None:
     index = StoryIndex()
-    index.add("s1", article("a1", tuple(range(40))))
-    index.add("s2", article("a2", tuple(range(8, 48))))
-    assert index.find(make_report("a3", sketch=tuple(range(10, 48)))) == Found("s2", "a2")
+    index.put(story("s1", article("a1", tuple(range(40)))))
+    index.put(story("s2", article("a2", tuple(range(8, 48)))))
+    assert repeated(index, "a3", tuple(range(10, 48))) == "a2"
 
 
 def test_a_text_repeated_after_three_days_is_news_again() -> None:
     index = StoryIndex()
-    index.add("s1", article("a1", tuple(range(40))))
+    index.put(story("s1", article("a1", tuple(range(40)))))
     for apart, found in ((WINDOW, True), (WINDOW + timedelta(seconds=1), False)):
         report = make_report("a2", sketch=tuple(range(40)), seen=NOW + apart, published=None)
-        assert (index.find(report) is not None) == found
+        assert (index.repeated(report) is not None) == found
 
 
 def test_a_revised_text_replaces_the_old_one() -> None:
     index = StoryIndex()
-    index.add("s1", article("a1", tuple(range(40))))
-    index.add("s1", article("a1", tuple(range(100, 140))))
-    assert index.find(make_report("a2", sketch=tuple(range(40)))) is None
-    assert index.find(make_report("a3", sketch=tuple(range(100, 140)))) == Found("s1", "a1")
+    index.put(story("s1", article("a1", tuple(range(40)))))
+    index.put(story("s1", article("a1", tuple(range(100, 140)))))
+    assert repeated(index, "a2", tuple(range(40))) is None
+    assert repeated(index, "a3", tuple(range(100, 140))) == "a1"
 
 
-def test_what_is_a_week_old_is_forgotten_wholly() -> None:
+def test_a_story_without_news_for_a_week_is_forgotten_wholly() -> None:
     index = StoryIndex()
-    index.add("s1", article("a1", tuple(range(40))))
-    index.add("s2", article("a2", tuple(range(20, 60)), NOW + timedelta(days=1)))
+    index.put(story("s1", article("a1", tuple(range(40))), flags=(make_flag(places=("الواحة",)),)))
+    later = NOW + timedelta(days=1)
+    index.put(story("s2", article("a2", tuple(range(20, 60)), later), flags=(make_flag(),)))
     index.expire(NOW + KEPT + timedelta(seconds=1))
     assert len(index) == 1
-    assert index.find(make_report("a1", sketch=())) is None
+    assert index.holding("a1") == []
     assert index._holders.keys() == set(range(20, 60))
+    assert index._keys.keys() == {("oil_field", "LY"), ("oil_field", "LY", "")}
+
+
+def test_a_story_that_grew_is_kept_from_its_latest_article_on() -> None:
+    index = StoryIndex()
+    index.put(story("s1", article("a1")))
+    index.put(story("s2", article("a2", seen=NOW + timedelta(days=1))))
+    index.put(story("s1", article("a1"), article("a3", seen=NOW + timedelta(days=2))))
+    index.expire(NOW + timedelta(days=1, seconds=1) + KEPT)
+    assert index.get("s1") is not None
+    assert index.get("s2") is None
 
 
 def test_boilerplate_that_hundreds_share_hides_no_copy() -> None:
@@ -104,12 +140,11 @@ def test_boilerplate_that_hundreds_share_hides_no_copy() -> None:
     boilerplate = tuple(range(10))
     for n in range(10 * HOLDERS_LIMIT):
         own = tuple(range(1000 * (n + 1), 1000 * (n + 1) + 30))
-        index.add(f"s{n}", article(f"a{n}", (*boilerplate, *own)))
+        index.put(story(f"s{n}", article(f"a{n}", (*boilerplate, *own))))
     last = 10 * HOLDERS_LIMIT - 1
     copy = (*boilerplate, *range(1000 * (last + 1), 1000 * (last + 1) + 30))
-    assert index.find(make_report("c", sketch=copy)) == Found(f"s{last}", f"a{last}")
-    other = (*boilerplate, *range(5_000_000, 5_000_030))
-    assert index.find(make_report("d", sketch=other)) is None
+    assert repeated(index, "c", copy) == f"a{last}"
+    assert repeated(index, "d", (*boilerplate, *range(5_000_000, 5_000_030))) is None
 
 
 def test_the_same_is_found_as_by_comparing_with_all() -> None:
@@ -122,10 +157,74 @@ def test_the_same_is_found_as_by_comparing_with_all() -> None:
             text = tuple(sorted(rng.sample(base, rng.randint(4, len(base)))))
         else:
             text = tuple(sorted(rng.sample(range(20_000), rng.randint(4, 60))))
-        found = index.find(make_report(f"a{n}", sketch=text))
+        found = repeated(index, f"a{n}", text)
         apart = timedelta(minutes=5)  # make_report's, published before it was seen
         near = {f"a{m}" for m, other in enumerate(texts) if compare(text, other).near(apart)}
         assert (found is None) == (not near)
-        assert found is None or found.copy_of in near
-        index.add(f"s{n}", article(f"a{n}", text))
+        assert found is None or found in near
+        index.put(story(f"s{n}", article(f"a{n}", text)))
         texts.append(text)
+
+
+def test_installations_keep_stories_apart_in_one_town() -> None:
+    index = StoryIndex()
+    port = make_flag(places=("طبرق", "الحريقة"), installations=("الحريقة",))
+    index.put(story("s1", article("a1"), flags=(port,)))
+    refinery = make_flag(places=("طبرق", "مصفاة طبرق"), installations=("مصفاة طبرق",))
+    assert about(index, refinery) == []
+    assert about(index, make_flag(places=("طبرق",))) == ["s1"]
+
+
+def test_a_capital_stands_for_its_government_and_keeps_nothing_apart() -> None:
+    index = StoryIndex()
+    index.put(story("s1", article("a1"), flags=(make_flag(places=("الواحة", "طرابلس")),)))
+    assert about(index, make_flag(places=("الشرارة", "طرابلس"))) == []
+    assert about(index, make_flag(places=("واشنطن",))) == ["s1"]
+
+
+FIELDS = ("الشرارة", "الواحة", None)
+
+
+@pytest.mark.parametrize("asked", FIELDS)
+@pytest.mark.parametrize("there", FIELDS)
+def test_places_keep_stories_apart_only_where_both_name_one(
+    asked: str | None, there: str | None
+) -> None:
+    index = StoryIndex()
+    index.put(story("s1", article("a1"), flags=(make_flag(places=(there,) if there else ()),)))
+    found = about(index, make_flag(places=(asked,) if asked else ()))
+    assert found == (["s1"] if None in (asked, there) or asked == there else [])
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({}, True),
+        ({"theme": "ceasefire"}, False),
+        ({"countries": ("SY",)}, False),
+        ({"countries": ("SY", "LY")}, True),
+        ({"countries": ()}, False),  # undetermined: only its text can tell
+    ],
+)
+def test_a_story_is_about_a_theme_in_a_country(changes: dict[str, object], found: bool) -> None:
+    index = StoryIndex()
+    index.put(story("s1", article("a1"), flags=(make_flag(),)))
+    assert about(index, make_flag(**changes)) == (["s1"] if found else [])
+
+
+def test_a_story_is_open_for_three_days_after_its_last_article_and_two_weeks_at_most() -> None:
+    index = StoryIndex()
+    second = timedelta(seconds=1)
+    days = [article(f"a{day}", seen=NOW + timedelta(days=day)) for day in range(0, 15, 2)]
+    index.put(story("s1", *days[:2], flags=(make_flag(),)))
+    last = NOW + timedelta(days=2)
+    for at, found in (
+        (last + WINDOW, True),
+        (last + WINDOW + second, False),
+        (NOW - WINDOW, True),  # late
+        (NOW - WINDOW - second, False),
+    ):
+        assert about(index, make_flag(), at=at) == (["s1"] if found else [])
+    index.put(story("s1", *days, flags=(make_flag(),)))
+    assert about(index, make_flag(), at=NOW + LONGEST)
+    assert not about(index, make_flag(), at=NOW + LONGEST + second)

@@ -143,9 +143,10 @@ def slack_texts(body: dict[str, Any]) -> list[dict[str, Any]]:
 def test_slack_gets_blocks_and_a_text_to_fall_back_on() -> None:
     body = payload(message(make_alert()))
     assert [block["type"] for block in body["blocks"]] == [
-        "header", "section", "section", "section", "context",
+        "header", "section", "section", "section", "context", "context",
     ]  # fmt: skip
-    header, what, quote, link, foot = slack_texts(body)
+    header, what, quote, link, told, foot = slack_texts(body)
+    assert told["text"] == "رواه · Told by: \u2068صحيفة التجربة\u2069"
     assert header == {
         "type": "plain_text",
         "text": "\u2068قصف حقل الواحة النفطي a1\u2069",

@@ -166,7 +166,7 @@ def test_email_without_the_encryption_asked_for(
 def test_a_defect_whose_message_holds_the_secret(
     bench: Bench, logged: io.StringIO, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    def broken(alert: object) -> None:
+    def broken(*of: object) -> None:
         raise ZeroDivisionError(ECHO)
 
     monkeypatch.setattr(f"alerts.{'mail' if kind == 'email' else 'slack'}.message", broken)

@@ -40,7 +40,7 @@ def test_a_webhook_takes_a_message(slack: SlackServer) -> None:
 
 
 def test_a_bot_takes_a_message_and_tells_its_ts(slack: SlackServer) -> None:
-    assert bot(slack).send(DELIVERY).reference == "1700000000.000000"
+    assert bot(slack).send(DELIVERY).reference == "C1/1700000000.000000"
     (received,) = slack.taken
     assert received.path == "/api/chat.postMessage"
     assert received.body["channel"] == CHANNEL

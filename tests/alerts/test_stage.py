@@ -63,7 +63,7 @@ def test_a_report_reaches_every_receiver_the_routes_choose(
     assert deliveries[0].reference == mail_server.mails[0][1]["Message-ID"]
     assert stage.ready
     assert bench.metric("rasid_alerts_total", receiver="desk", outcome="sent") == 1
-    assert bench.metric("rasid_reports_total", decision="alerted") == 2
+    assert bench.metric("rasid_reports_total", decision="opened") == 2
     assert bench.metric("rasid_seen_to_sent_seconds_count") == 2
     assert bench.metric("rasid_records_in_total", stage="alert") == 4
     assert bench.metric("rasid_deliveries_pending", receiver="desk") == 0
@@ -82,12 +82,12 @@ def test_copies_and_revisions_bring_no_second_message(bench: Bench, slack: Slack
     bench.until_settled(2)
     first, second = bench.stories()
     assert [(a.article_id, a.revision, a.decision) for a in first.articles] == [
-        ("a1", 2, "alerted"),
+        ("a1", 2, "opened"),
         ("a2", 1, "copy"),
     ]
     assert [a.article_id for a in second.articles] == ["a3"]
     assert len(slack.taken) == len(bench.alerts()) == 2
-    for decision, count in (("copy", 1), ("revision", 1), ("repeated", 1), ("alerted", 2)):
+    for decision, count in (("copy", 1), ("revision", 1), ("repeated", 1), ("opened", 2)):
         assert bench.metric("rasid_reports_total", decision=decision) == count
 
 
@@ -204,11 +204,11 @@ def test_one_recipient_of_two_deferred_gets_it_later_and_the_other_once(
 def test_what_is_hopeless_is_a_dead_letter_and_may_be_replayed(
     bench: Bench, slack: SlackServer
 ) -> None:
-    slack.script.append(Answer(404, "no_service"))
+    slack.script.append(Answer(400, "invalid_blocks"))
     bench.put(fresh("a1"), fresh("a2"))
     bench.start(bench.stage([desk(slack)]))
     dead, sent = bench.until_settled(2)
-    assert (dead.status, dead.reason, sent.status) == ("dead", "not_found", "sent")
+    assert (dead.status, dead.reason, sent.status) == ("dead", "refused", "sent")
     (letter,) = bench.letters()
     assert (letter.stage, letter.cause, letter.key) == ("alert", "undeliverable", "desk")
     bench.append(letter.topic, letter.key, letter.value.encode())
@@ -347,7 +347,7 @@ def test_killed_between_sending_and_recording_it_is_sent_once_more(
 ) -> None:
     bench.put(*(fresh(f"a{n}") for n in range(3)))
     stage = bench.stage([desk(slack)])
-    real = stage._sender._commit
+    real = stage._sender._rows.commit
     commits: list[int] = []
 
     def commit(tx: Any) -> None:
@@ -356,7 +356,7 @@ def test_killed_between_sending_and_recording_it_is_sent_once_more(
             raise Crash
         real(tx)
 
-    monkeypatch.setattr(stage._sender, "_commit", commit)
+    monkeypatch.setattr(stage._sender._rows, "commit", commit)
     with pytest.raises(Crash):
         stage.run(threading.Event())
     assert [d.status for d in bench.deliveries()] == ["sent", "pending", "pending"]

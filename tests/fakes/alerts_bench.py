@@ -8,10 +8,12 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from alerts.index import StoryIndex
+from alerts.messages import outgoing
 from alerts.receivers import Receiver
 from alerts.routing import Route
 from alerts.stage import AlertStage
-from alerts.stories import alert_for, decide
+from alerts.stories import decide
 from streams.log import Log, Transaction
 from streams.metrics import StageMetrics
 from streams.records import (
@@ -51,7 +53,7 @@ def make_flag(**changes: Any) -> Flag:
 
 
 def make_report(article_id: str = "a1", **changes: Any) -> Report:
-    """Fresh news on an oil field, with a text of its own."""
+    """Fresh news on an oil field of its own, with a text of its own."""
     seed = sum(map(ord, article_id)) * 1_000_003
     seen = changes.get("seen", NOW)
     fields: dict[str, Any] = {
@@ -65,7 +67,7 @@ def make_report(article_id: str = "a1", **changes: Any) -> Report:
         "published": seen - timedelta(minutes=5),
         "seen": seen,
         "sketch": tuple(seed + n for n in range(40)),
-        "flags": (make_flag(),),
+        "flags": (make_flag(places=(f"حقل {article_id}",)),),
     }
     return Report(**{**fields, **changes})
 
@@ -73,9 +75,9 @@ def make_report(article_id: str = "a1", **changes: Any) -> Report:
 def make_alert(**changes: Any) -> Alert:
     """The alert that `make_report` brings, for the receiver `desk`."""
     report = make_report(**changes)
-    story = decide(report, None, max_age_s=86_400).story
-    assert story is not None
-    return alert_for(report, story, "desk", created=NOW)
+    decision = decide(StoryIndex(), report, max_age_s=1e12)
+    (due,) = outgoing(decision, report, Route("desk"), created=NOW).due
+    return due.alert
 
 
 class Bench:

@@ -1,4 +1,5 @@
-"""A stand-in that speaks Slack to slack_sdk: incoming webhooks and chat.postMessage.
+"""A stand-in that speaks Slack to slack_sdk: incoming webhooks, chat.postMessage and
+chat.update; `messages` holds what the channel shows, by ts.
 
 It takes what Slack takes and refuses what Slack documents to refuse: a text over 3,000
 characters, more than 50 blocks, a header over 150, an unknown token or channel. Answers
@@ -16,6 +17,7 @@ from typing import Any
 WEBHOOK_PATH = "/services/T0SECRET/B0SECRET/xYzWebhookSecret"
 TOKEN = "xoxb-1234-verysecrettoken"
 CHANNEL = "#desk"
+CHANNEL_ID = "C1"
 
 
 @dataclass
@@ -44,6 +46,7 @@ class SlackServer:
 
     def __init__(self) -> None:
         self.received: list[Received] = []
+        self.messages: dict[str, dict[str, Any]] = {}
         self.script: deque[Answer] = deque()
         self.arrived = threading.Condition()
         server = self
@@ -126,15 +129,24 @@ class SlackServer:
         problem = payload_problem(body)
         if handler.path == WEBHOOK_PATH:
             return Answer(400, problem) if problem else Answer(200, "ok")
-        if handler.path == "/api/chat.postMessage":
+        if handler.path in ("/api/chat.postMessage", "/api/chat.update"):
+            update = handler.path.endswith("update")
             if handler.headers.get("Authorization") != f"Bearer {TOKEN}":
                 return Answer(body='{"ok": false, "error": "invalid_auth"}')
-            if body.get("channel") != CHANNEL:
+            # An update takes the channel's id, not its name.
+            if body.get("channel") != (CHANNEL_ID if update else CHANNEL):
                 return Answer(body='{"ok": false, "error": "channel_not_found"}')
             if problem:
                 return Answer(body=json.dumps({"ok": False, "error": problem}))
             ts = f"1700000000.{len(self.received):06d}"
-            return Answer(body=json.dumps({"ok": True, "channel": "C1", "ts": ts}))
+            if update:
+                ts = str(body.get("ts"))
+                if ts not in self.messages:
+                    return Answer(body='{"ok": false, "error": "message_not_found"}')
+            if "thread_ts" in body and body["thread_ts"] not in self.messages:
+                return Answer(body='{"ok": false, "error": "thread_not_found"}')
+            self.messages[ts] = body
+            return Answer(body=json.dumps({"ok": True, "channel": CHANNEL_ID, "ts": ts}))
         return Answer(404, "no_service")
 
 

@@ -15,6 +15,8 @@ import signal
 import sys
 from datetime import UTC, datetime
 
+import structlog
+
 from streams.carriers import open_log
 from streams.log import Log, Message, Stage, Transaction
 from streams.records import ALERTS, DELIVERIES, FLAGS
@@ -53,6 +55,7 @@ class DeadlyClock:
 
 
 def main(url: str, role: str, *arguments: str) -> None:
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     deadly = role == "die-in-commit"
     clock = DeadlyClock(int(arguments[0])) if deadly else lambda: datetime.now(UTC)
     log = open_log(url, clock=clock)

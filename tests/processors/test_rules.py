@@ -70,7 +70,7 @@ def test_a_users_folder_adds_a_theme(tmp_path: Path) -> None:
         ),
         ("quiet: [تم توقيع العقد.]", "quiet: [تم تبادل أسرى.]", "example", "تم تبادل أسرى."),
         ("match: [done, swap]", "match: [done]", "schema", "done"),
-        ("  done: {verbs", "  truce: {verbs", "duplicate", "truce"),
+        ("  done: {verbs", "  negation: {verbs", "duplicate", "negation"),
         ("theme: exchange", "theme: [", "syntax", ""),
         ("weight: 0.9", "weight: 9", "schema", "weight"),
         ("gap: 5", "scope: paragraph", "schema", "paragraph"),
@@ -115,6 +115,15 @@ def test_a_users_rule_takes_the_place_of_a_bundled_one(tmp_path: Path) -> None:
     """
     found = load_flagger([folder(tmp_path, mine)]).flag(text)
     assert ("foreign_force.strike_named", "support") in {(f.rule, f.development) for f in found}
+
+
+def test_a_theme_means_its_own_concept_by_a_name_another_has(tmp_path: Path) -> None:
+    text = GOOD.replace("swap", "truce")
+    flagger = load_flagger([folder(tmp_path, text)])
+    (flag,) = flagger.flag(Document("", "أُنجزت صفقة التبادل بين الطرفين.", "ar"))
+    assert flag.theme == "exchange"
+    truce = "توصل طرفا الحرب إلى هدنة في الحديدة."
+    assert [f.theme for f in flagger.flag(Document("", truce, "ar"))] == ["ceasefire"]
 
 
 def test_a_bundled_concept_is_added_to(tmp_path: Path) -> None:

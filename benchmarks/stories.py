@@ -1,0 +1,196 @@
+"""How well articles are joined into stories, and how fast Reports are decided.
+
+    uv run python benchmarks/stories.py [EVENTS.jsonl] [--errors] [--open N]
+
+Quality: articles of labelled events (tests/alerts/events.jsonl unless given; one a line:
+event, title, text, source, source_country, language, published) are flagged and decided in
+order of publication. A pair of articles counts as joined when some story holds both.
+
+Speed: Reports on made events, with N stories open (10,000 unless given), each with a text of
+its own or a copy.
+"""
+
+import argparse
+import json
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from alerts.index import StoryIndex  # noqa: E402
+from alerts.stories import Decision, decide  # noqa: E402
+from processors.flagger import Document, load_flagger  # noqa: E402
+from processors.processor import credited  # noqa: E402
+from processors.sketch import sketch  # noqa: E402
+from streams.records import Flag, Report  # noqa: E402
+
+EVENTS = ROOT / "tests" / "alerts" / "events.jsonl"
+DAY_S = 86_400.0
+
+
+def reports(rows: Iterable[dict[str, Any]]) -> list[Report]:
+    """The articles as the process stage would report them."""
+    flagger = load_flagger(check_examples=False)
+    made = []
+    for n, row in enumerate(rows):
+        published = datetime.fromisoformat(row["published"])
+        flags = flagger.flag(
+            Document(row["title"], row["text"], row["language"], row["source"],
+                     row.get("source_country"), published)
+        )  # fmt: skip
+        made.append(
+            Report(
+                article_id=row.get("id") or f"a{n}",
+                revision=1,
+                url=f"https://{row['source']}.example/{n}",
+                title=row["title"],
+                source=row["source"],
+                source_name=row["source"],
+                language=row["language"],
+                country=row.get("source_country"),
+                published=published,
+                seen=published + timedelta(minutes=3),
+                sketch=sketch(row["text"]),
+                credited=credited(row["text"]),
+                flags=tuple(flags),
+            )
+        )
+    return made
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Of pairs of articles: joined rightly, wrongly, and not joined though they should be."""
+
+    right: set[tuple[str, str]]
+    wrong: set[tuple[str, str]]
+    missed: set[tuple[str, str]]
+    decisions: dict[str, Decision]
+    index: StoryIndex
+
+    @property
+    def precision(self) -> float:
+        return len(self.right) / max(1, len(self.right) + len(self.wrong))
+
+    @property
+    def recall(self) -> float:
+        return len(self.right) / max(1, len(self.right) + len(self.missed))
+
+    @property
+    def f1(self) -> float:
+        return 2 * self.precision * self.recall / max(1e-9, self.precision + self.recall)
+
+
+def quality(rows: list[dict[str, Any]], made: list[Report]) -> Quality:
+    index = StoryIndex()
+    decisions = {}
+    for report in sorted(made, key=lambda each: each.seen):
+        decisions[report.article_id] = decide(index, report, max_age_s=DAY_S)
+        for change in decisions[report.article_id].changes:
+            index.put(change.story)
+    stories = [{story.id for story in index.holding(report.article_id)} for report in made]
+    joined, labelled = set(), set()
+    for a, b in combinations(range(len(rows)), 2):
+        pair = (made[a].article_id, made[b].article_id)
+        if stories[a] & stories[b]:
+            joined.add(pair)
+        if rows[a]["event"] is not None and rows[a]["event"] == rows[b]["event"]:
+            labelled.add(pair)
+    return Quality(joined & labelled, joined - labelled, labelled - joined, decisions, index)
+
+
+def speed(stories: int, count: int = 5_000) -> float:
+    """Reports a second with so many stories open."""
+    rng = random.Random(7)
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    themes = {"ceasefire": "agreed", "oil_field": "attacked", "foreign_force": "strike"}
+    countries = ("LY", "YE", "SY", "IQ", "SD", "LB")
+
+    def report(n: int, event: int, at: datetime, text: tuple[int, ...] | None = None) -> Report:
+        theme = list(themes)[event % 3]
+        flag = Flag(
+            theme=theme, development=themes[theme], score=0.9, rule="r", spans=(), quote="q",
+            countries=(countries[event % 6],), actors=(f"actor {event % 50}",),
+            places=(f"place {event // 18}",) if event % 10 else (),
+        )  # fmt: skip
+        return Report(
+            article_id=f"a{n}", revision=1, url=f"https://news.example/{n}", title=f"headline {n}",
+            source=f"s{n % 60}", source_name="s", language="ar", published=at, seen=at,
+            sketch=text or tuple(sorted(rng.sample(range(1 << 53), 100))), flags=(flag,),
+        )  # fmt: skip
+
+    index = StoryIndex()
+    texts = []
+    n = 0
+    while len(index) < stories:
+        each = report(n, n, now)
+        texts.append(each.sketch)
+        for change in decide(index, each, max_age_s=DAY_S).changes:
+            index.put(change.story)
+        n += 1
+    due = [
+        report(
+            n + k, rng.randrange(n), now + timedelta(seconds=k),
+            rng.choice(texts)[:60] if k % 3 == 0 else None,
+        )
+        for k in range(count)
+    ]  # fmt: skip
+    began = time.perf_counter()
+    for each in due:
+        for change in decide(index, each, max_age_s=DAY_S).changes:
+            index.put(change.story)
+    return count / (time.perf_counter() - began)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("events", nargs="?", type=Path, default=EVENTS)
+    parser.add_argument("--errors", action="store_true", help="Name the pairs that are wrong.")
+    parser.add_argument("--open", type=int, default=10_000, metavar="N")
+    options = parser.parse_args()
+    rows = [json.loads(line) for line in options.events.read_text("utf-8").splitlines()]
+    made = reports(rows)
+    found = quality(rows, made)
+    unflagged = sum(not report.flags for report in made)
+    print(f"articles {len(rows)}, of them without a flag {unflagged}; stories {len(found.index)}")
+    print(
+        f"pairs: F1 {found.f1:.3f}, precision {found.precision:.3f}, recall {found.recall:.3f} "
+        f"({len(found.right)} right, {len(found.wrong)} wrong, {len(found.missed)} missed)"
+    )
+    print(Counter(decision.outcome for decision in found.decisions.values()))
+    if options.errors:
+        show_errors(rows, made, found)
+    print(f"{speed(options.open):,.0f} Reports/s with {options.open:,} stories open")
+
+
+def show_errors(rows: list[dict[str, Any]], made: list[Report], found: Quality) -> None:
+    by_id = {report.article_id: (row, report) for row, report in zip(rows, made, strict=True)}
+    for name, pairs in (("wrong", found.wrong), ("missed", found.missed)):
+        worst = Counter(article for pair in pairs for article in pair)
+        for article, count in worst.most_common(60):
+            row, report = by_id[article]
+            flags = [
+                (f.theme, f.development, f.status, f.score, *f.countries, *f.places, *f.actors)
+                for f in report.flags
+            ]
+            whys = [
+                (c.outcome, a.why)
+                for c in found.decisions[article].changes
+                for a in c.story.articles
+                if a.article_id == article
+            ]
+            print(f"{name} {count} {article} {row['event']} {row.get('place')} {row['title']}")
+            print(f"    {flags}\n    {whys or found.decisions[article].outcome}")
+
+
+if __name__ == "__main__":
+    main()
