@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -236,7 +237,9 @@ class App:
         self._failures: dict[str, str] = {}
         self._crashed = False
         self._stops = {name: threading.Event() for name in self._stages()}
-        self._wake = threading.Event()
+        # A handler may run while the main thread waits or is woken: an Event's lock would then
+        # be taken twice by one thread, for ever. SimpleQueue.put may be called at any moment.
+        self._wake: SimpleQueue[None] = SimpleQueue()
         self._reload = False
         self._stopping = False
 
@@ -284,8 +287,7 @@ class App:
         housekeeper = threading.Thread(target=self._housekeep, name="housekeeping", daemon=True)
         housekeeper.start()
         while not self._stopping:
-            self._wake.wait()
-            self._wake.clear()
+            self._wake.get()
             if self._reload and not self._stopping:
                 self._reload = False
                 self._load_again()
@@ -294,7 +296,7 @@ class App:
     def stop(self) -> None:
         """End `run`, from any thread."""
         self._stopping = True
-        self._wake.set()
+        self._wake.put(None)
 
     def _on_signal(self, number: int, frame: object) -> None:
         if self._stopping:
@@ -303,7 +305,7 @@ class App:
 
     def _on_hangup(self, number: int, frame: object) -> None:
         self._reload = True
-        self._wake.set()
+        self._wake.put(None)
 
     def _run_stage(self, name: str, stage: StageThread) -> None:
         try:
