@@ -42,7 +42,7 @@ from rasid.logs import redaction
 from rasid.serve import Endpoint, bind
 from streams import records
 from streams.carriers import open_log
-from streams.errors import ConfigError, LogError, RasidError
+from streams.errors import LogError, RasidError
 from streams.log import Log
 from streams.metrics import StageMetrics
 
@@ -335,13 +335,24 @@ class App:
                 log.warning("housekeeping_failed", error=str(error))
 
     def _load_again(self) -> None:
+        """Build all that a reload needs, then change over. Whatever goes wrong in building
+        refuses the reload: a mistake in a file must not end a daemon at work."""
         try:
             config = load(self._config_path)
+            redaction.know(config.secrets())
+            polled, options = sources(config), collect_options(config)
+            named, routed = receivers(config), route(config)
             flagger = load_flagger(config.rules) if self._processor else None
-        except (ConfigError, RasidError) as error:
+            if self._alerts:  # last: it may still refuse, and then has changed nothing
+                self._alerts.reload(named, routed, config.alerts.max_age)
+        except RasidError as error:
             log.error("reload_refused", error=str(error), kept="the running configuration")
             return
-        redaction.know(config.secrets())
+        except Exception as error:
+            log.exception(
+                "reload_refused", error=type(error).__name__, kept="the running configuration"
+            )
+            return
         fixed = [
             key for key in ("log", "serve") if getattr(config, key) != getattr(self._config, key)
         ]
@@ -349,12 +360,10 @@ class App:
             log.warning("restart_needed", keys=fixed, why="taken up at a start only")
         self._config = config
         if self._collector:
-            self._collector.reload(sources(config), collect_options(config))
+            self._collector.reload(polled, options)
         if self._processor and flagger:
             self._processor.reload(flagger)
-        if self._alerts:
-            self._alerts.reload(receivers(config), route(config), config.alerts.max_age)
-        log.info("reloaded", sources=len(sources(config)))
+        log.info("reloaded", sources=len(polled))
 
     def _shut_down(
         self, threads: Mapping[str, threading.Thread], housekeeper: threading.Thread

@@ -203,14 +203,7 @@ def _check_names(tree: Tree, data: dict[str, Any]) -> None:
             serve_address(serve)
         except ValueError as error:
             tree.problem(("serve",), str(error))
-    catalogue = load_catalogue()
-    names = data.get("catalogue", [])
-    for i, name in enumerate(names if isinstance(names, list) else [names]):
-        loc: Loc = ("catalogue", i) if isinstance(names, list) else ("catalogue",)
-        try:
-            select(catalogue, [str(name)])
-        except ConfigError as error:
-            tree.problem(loc, str(error).removeprefix("catalogue: "))
+    _check_catalogue(tree, data.get("catalogue", []))
     _unique(tree, data, "sources", "id")
     receivers = _unique(tree, data, "receivers", "name")
     route = data.get("route")
@@ -230,6 +223,26 @@ def _check_names(tree: Tree, data: dict[str, Any]) -> None:
         children = node.get("routes")
         if isinstance(children, list):
             pending += [((*loc, "routes", i), child) for i, child in enumerate(children)]
+
+
+def _check_catalogue(tree: Tree, names: Any) -> None:
+    """Each name by itself, so that each has its line; then, if all are good, together."""
+    words = [str(name) for name in (names if isinstance(names, list) else [names])]
+
+    def choose(loc: Loc, chosen: list[str]) -> bool:
+        try:
+            select(load_catalogue(), chosen)
+        except ConfigError as error:
+            tree.problem(loc, str(error).removeprefix("catalogue: "))
+            return False
+        return True
+
+    at = [
+        ("catalogue", i) if isinstance(names, list) else ("catalogue",) for i in range(len(words))
+    ]
+    known = [choose(loc, [word]) for loc, word in zip(at, words, strict=True)]
+    if all(known):
+        choose(("catalogue",), words)
 
 
 def _check_match(tree: Tree, loc: Loc, match: Any) -> None:

@@ -1,0 +1,39 @@
+"""SIGHUP: the daemon takes a good configuration up, and refuses any other, whatever is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from rasid.configfile import check
+from rasid.yamltree import parse_tree
+from tests.fakes.daemon import Daemon, write
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ("catalogue: [none, arabi21]\n", "catalogue: `none` stands alone"),
+        ("receivers: 5\n", "receivers"),
+        ("rules: [/nowhere]\n", "/nowhere"),
+        ("colect: {}\n", "did you mean collect"),
+    ],
+)
+def test_a_bad_configuration_is_refused_and_the_daemon_goes_on(
+    tmp_path: Path, more: str, why: str
+) -> None:
+    with Daemon("--config", str(write(tmp_path)), cwd=tmp_path) as daemon:
+        daemon.event("started")
+        write(tmp_path, more)
+        refused = daemon.reload()
+        assert refused["event"] == "reload_refused"
+        assert why in refused["error"]
+        write(tmp_path, "catalogue: [arabi21]\n")
+        assert daemon.reload()["sources"] == 2
+        assert daemon.end() == 0
+
+
+def test_none_beside_other_names_is_told_with_its_line_and_key() -> None:
+    _, found = check(parse_tree("serve: none\ncatalogue: [none, arabi21]", "rasid.yaml"), {})
+    assert [str(p) for p in found] == [
+        "rasid.yaml:2: catalogue: `none` stands alone, or not at all"
+    ]
