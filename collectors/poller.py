@@ -1,6 +1,7 @@
 """One poll: ask (fetch the feed, read it in the pool), then write (decide, and put the state
 and the entries into one transaction)."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -55,6 +56,7 @@ class Poller:
         self,
         options: CollectOptions,
         *,
+        configured: Container[str],
         ledger: Ledger,
         visits: Visits,
         pool: Pool,
@@ -62,6 +64,7 @@ class Poller:
         metrics: CollectMetrics,
     ) -> None:
         self._options = options
+        self._configured = configured
         self._ledger = ledger
         self._visits = visits
         self._pool = pool
@@ -79,8 +82,9 @@ class Poller:
 
         def decide(view: View) -> PollDecision:
             decision = decide_poll(
-                polled.state, came, bounds, now=now, look=partial(known_at, view), relook_s=relook_s
-            )
+                polled.state, came, bounds, now=now, look=partial(known_at, view),
+                configured=self._configured, relook_s=relook_s,
+            )  # fmt: skip
             put_feed(view, decision.state, decision.due)
             for write in decision.writes:
                 put_entry(view, write)
