@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from collectors.catalogue import load_catalogue, select
 from rasid.config import Config, serve_address
-from rasid.yamltree import Loc, Problem, Tree, parse_tree, read_tree
+from rasid.yamltree import Loc, Problem, Tree, read_tree
 from streams.errors import ConfigError
 from streams.records import DEVELOPMENTS
 
@@ -28,15 +28,19 @@ _SECRET_KEYS = {"webhook_url", "token", "password", "smtp"}
 DEFAULT_FILE = Path("rasid.yaml")
 
 
+def find(path: Path | None) -> Path | None:
+    """The file to read: `path`, else rasid.yaml here if there is one. None: the defaults."""
+    return path or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
+
+
 def load(path: Path | None, *, environment: Mapping[str, str] | None = None) -> Config:
     """The configuration of `path`; without one, rasid.yaml here if there is one, else defaults.
 
     Raises ConfigError with all problems, a line each.
     """
-    if path is None and not DEFAULT_FILE.exists():
-        config, problems = check(parse_tree("", "defaults"), environment)
-    else:
-        config, problems = check(read_tree(path or DEFAULT_FILE), environment)
+    found = find(path)
+    tree = read_tree(found) if found else Tree("defaults", data={})
+    config, problems = check(tree, environment)
     if config is None:
         raise ConfigError("\n".join(str(p) for p in problems))
     return config
@@ -46,15 +50,11 @@ def check(
     tree: Tree, environment: Mapping[str, str] | None = None
 ) -> tuple[Config | None, list[Problem]]:
     """Check a parsed file: the configuration, or None and every problem found."""
-    if tree.data is None:
-        data: dict[str, Any] = {}
-    elif isinstance(tree.data, dict):
-        data = tree.data
-    else:
-        tree.problem((), "holds no keys; `rasid init` writes a file to start from")
+    if not isinstance(tree.data, dict):
+        if not tree.problems:
+            tree.problem((), "holds no keys; `rasid init` writes a file to start from")
         return None, tree.problems
-    if tree.problems and not data:
-        return None, tree.problems
+    data: dict[str, Any] = tree.data
     tainted: set[Loc] = set()  # values from the environment: never shown
     data = _substitute(tree, data, os.environ if environment is None else environment, (), tainted)
     _read_secret_files(tree, data)

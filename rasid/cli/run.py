@@ -40,7 +40,9 @@ def alert(config: ConfigOption = None, log_level: LevelOption = "info") -> None:
 def _run(path: Path | None, level: str, stages: tuple[str, ...]) -> None:
     from rasid import logs
     from rasid.app import App
+    from rasid.configfile import find
 
+    path = find(path)  # now: were the file gone at a reload, the defaults are not what is wanted
     config = load_config(path)
     logs.set_up(level)
     app = App(config, config_path=path, stages=stages)

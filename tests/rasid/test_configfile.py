@@ -78,8 +78,11 @@ def test_every_documented_key_is_read(tmp_path: Path) -> None:
     assert route.routes[0].match.country == ("LY",)
 
 
-def test_an_empty_file_is_the_core_catalogue_on_the_terminal() -> None:
-    config = good("")
+def test_without_a_file_it_is_the_core_catalogue_on_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = load(None)
     assert len(app.sources(config)) >= 25
     assert [r.name for r in app.receivers(config)] == ["here"]
     assert app.route(config).receiver == "here"
@@ -147,6 +150,8 @@ serve: 9464
     [
         ("collect: [", "rasid.yaml:1: is not valid YAML"),
         ("- a\n- b", "holds no keys"),
+        ("", "rasid.yaml: holds no keys; `rasid init` writes a file to start from"),
+        ("# serve: 127.0.0.1:1\n", "rasid.yaml: holds no keys"),
         ("serve: 127.0.0.1:1\nserve: 127.0.0.1:2", "rasid.yaml:2: serve: stands here twice"),
         ("collect: 5", "collect: holds keys of its own"),
         ("receivers: [{name: a, terminal: {}}, {name: b, terminal: {}}]", "no `route` says"),

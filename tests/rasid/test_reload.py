@@ -32,6 +32,18 @@ def test_a_bad_configuration_is_refused_and_the_daemon_goes_on(
         assert daemon.end() == 0
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_a_file_that_is_gone_or_empty_is_refused(tmp_path: Path, named: bool) -> None:
+    path = write(tmp_path)
+    with Daemon(*(["--config", str(path)] if named else []), cwd=tmp_path) as daemon:
+        daemon.event("started")
+        path.write_text("")
+        assert "holds no keys" in daemon.reload()["error"]
+        path.unlink()
+        assert "cannot be read: No such file" in daemon.reload()["error"]
+        assert daemon.end() == 0
+
+
 def test_none_beside_other_names_is_told_with_its_line_and_key() -> None:
     _, found = check(parse_tree("serve: none\ncatalogue: [none, arabi21]", "rasid.yaml"), {})
     assert [str(p) for p in found] == [
