@@ -40,6 +40,7 @@ from rasid.config import Config, ReceiverPart, RoutePart, serve_address
 from rasid.configfile import load
 from rasid.logs import redaction
 from rasid.serve import Endpoint, bind
+from rasid.signals import HeldSignals
 from streams import records
 from streams.carriers import open_log
 from streams.errors import LogError, RasidError
@@ -265,11 +266,14 @@ class App:
         }
         return {**waiting, **self._failures}
 
-    def run(self) -> int:
-        """Work until a signal; the exit code. Call from the main thread."""
+    def run(self, held: HeldSignals | None = None) -> int:
+        """Work until a signal, which `held` may have met already; the exit code. Call from the
+        main thread."""
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
         signal.signal(signal.SIGHUP, self._on_hangup)
+        if held:
+            held.release()
         if self._endpoint:
             self._endpoint.start()
         threads = {
