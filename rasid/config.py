@@ -133,7 +133,7 @@ class Email(Part):
             raise ValueError("smtp is no address like smtp://user@mail.example.org:587")
         for address in self.to:
             if not re.fullmatch(r"[^\s@]+@[^\s@]+", address):
-                raise ValueError(f"to: {address!r} is no mail address")
+                raise ValueError("to: holds what is no mail address")
         return self
 
 

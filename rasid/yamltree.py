@@ -1,5 +1,6 @@
 """YAML as data together with where each value stands, so that an error can name its line."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +9,9 @@ from typing import Any
 import yaml
 
 Loc = tuple[str | int, ...]
+
+# A piece of the file in PyYAML's words; it may be of a secret. Its names of tokens are kept.
+_QUOTED = re.compile(r""" ?(?:'(?!<)[^']{3,}'|"(?!<)[^"]{3,}")""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +45,10 @@ class Tree:
             loc = loc[:-1]
         return 1 if self.lines else 0
 
-    def problem(self, loc: Loc, message: str) -> None:
-        self.problems.append(Problem(self.file, self.line(loc), key_path(loc), message))
+    def problem(self, loc: Loc, message: str, *, line: int | None = None) -> None:
+        """Say what is wrong at `loc`; `line` where it stands more exactly."""
+        at = self.line(loc) if line is None else line
+        self.problems.append(Problem(self.file, at, key_path(loc), message))
 
 
 def key_path(loc: Loc) -> str:
@@ -75,7 +81,9 @@ def parse_tree(text: str, file: str) -> Tree:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
-        what = error.problem or error.context or "is not YAML"
+        what = _QUOTED.sub("", error.problem or error.context or "is not YAML")
+        if isinstance(error, yaml.composer.ComposerError):
+            what += " (a value that begins with * or & has to stand in quotes)"
         tree.problems.append(Problem(file, line, "", f"is not valid YAML: {what}"))
         return tree
     except yaml.YAMLError as error:
@@ -122,8 +130,8 @@ def _plain(
         ]
     try:
         value = constructor.construct_object(node)
-    except (yaml.YAMLError, ValueError) as error:
-        tree.problem(loc, f"cannot be read: {str(error).splitlines()[0]}")
+    except (yaml.YAMLError, ValueError):
+        tree.problem(loc, "cannot be read as YAML: put the value in quotes")
         return None
     # A bare 12:30 or 2026-01-01 is text to us; YAML would make it a number or a date.
     if value is None or isinstance(value, (bool, str)):
