@@ -337,6 +337,8 @@ class App:
                     log.info("expired", records=gone)
             except LogError as error:
                 log.warning("housekeeping_failed", error=str(error))
+            except Exception:  # a defect; the next round may do better, and the stages go on
+                log.exception("housekeeping_failed")
 
     def _load_again(self) -> None:
         """Build all that a reload needs, then change over. Whatever goes wrong in building

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from collectors.catalogue import load_catalogue, select
 from rasid.config import Config, serve_address
+from rasid.configchecks import check_parts
 from rasid.yamltree import Loc, Problem, Tree, read_tree
 from streams.errors import ConfigError
 from streams.records import DEVELOPMENTS
@@ -64,6 +65,7 @@ def check(
     except ValidationError as error:
         for detail in error.errors(include_url=False, include_context=False):
             _explain(tree, data, detail, secrecy)
+    check_parts(tree, data)
     _check_names(tree, data, secrecy)
     tree.problems.sort(key=lambda p: p.line)
     if tree.problems or config is None:
@@ -164,12 +166,14 @@ def _explain(tree: Tree, data: Any, detail: Any, secrecy: Secrecy) -> None:
         tree.problem(loc, "is missing")
     elif kind == "literal_error":
         expected = re.findall(r"'([^']*)'", message)
-        hint = secrecy.hint(loc, value, expected)
+        hint = secrecy.hint(loc, value, expected).partition("; there are")[0]
         tree.problem(loc, f"{secrecy.show(loc, value)}is none of {', '.join(expected)}{hint}")
     elif kind == "value_error":
         tree.problem(loc, secrecy.show(loc, value) + message.removeprefix("Value error, "))
     elif kind in ("model_type", "model_attributes_type", "dict_type"):
         tree.problem(loc, "holds keys of its own: write them below it, indented")
+    elif kind == "too_short":
+        tree.problem(loc, "is empty")
     elif kind == "list_type":
         tree.problem(loc, "is a list: write its items below it, each after a hyphen")
     else:
@@ -237,7 +241,8 @@ def _check_names(tree: Tree, data: dict[str, Any], secrecy: Secrecy) -> None:
         except ValueError as error:
             tree.problem(("serve",), str(error))
     _check_catalogue(tree, data.get("catalogue", []), secrecy)
-    _unique(tree, data, "sources", "id", secrecy)
+    own = _unique(tree, data, "sources", "id", secrecy)
+    ids = [*load_catalogue(), *(name for name, place in own.items() if not secrecy.hides(place))]
     receivers = _unique(tree, data, "receivers", "name", secrecy)
     route = data.get("route")
     if route is None and len(receivers) > 1:
@@ -253,7 +258,7 @@ def _check_names(tree: Tree, data: dict[str, Any], secrecy: Secrecy) -> None:
             known = [name for name, place in receivers.items() if not secrecy.hides(place)]
             shown = "has that name" if secrecy.hides(at) else f"is named {name!r}"
             tree.problem(at, f"no receiver {shown}{secrecy.hint(at, name, known)}")
-        _check_match(tree, (*loc, "match"), node.get("match"), secrecy)
+        _check_match(tree, (*loc, "match"), node.get("match"), ids, secrecy)
         children = node.get("routes")
         if isinstance(children, list):
             pending += [((*loc, "routes", i), child) for i, child in enumerate(children)]
@@ -280,19 +285,22 @@ def _check_catalogue(tree: Tree, names: Any, secrecy: Secrecy) -> None:
         choose(("catalogue",), words)
 
 
-def _check_match(tree: Tree, loc: Loc, match: Any, secrecy: Secrecy) -> None:
+def _check_match(tree: Tree, loc: Loc, match: Any, ids: list[str], secrecy: Secrecy) -> None:
     if not isinstance(match, dict):
         return
-    known = sorted({d for ds in DEVELOPMENTS.values() for d in ds})
-    for key, fits, what in (
-        ("development", lambda v: v in known, "development"),
-        ("country", lambda v: re.fullmatch(r"[A-Z]{2}", v), "ISO country code, as LY"),
+    developments = sorted({d for ds in DEVELOPMENTS.values() for d in ds})
+    for key, known, pattern, what in (
+        ("development", developments, None, "development"),
+        ("source", ids, None, "source's id"),
+        ("country", [], r"[A-Z]{2}", "ISO country code, as LY"),
+        ("language", [], r"[a-z]{2,3}", "ISO language code, as ar"),
     ):
         values = match.get(key, [])
         for i, value in enumerate(values if isinstance(values, list) else [values]):
-            if not fits(str(value)):
+            fits = re.fullmatch(pattern, str(value)) if pattern else value in known
+            if not fits:
                 place = (*loc, key, i) if isinstance(values, list) else (*loc, key)
-                hint = secrecy.hint(place, value, known) if key == "development" else ""
+                hint = secrecy.hint(place, value, known)
                 tree.problem(place, f"{secrecy.show(place, value)}is no {what}{hint}")
 
 

@@ -58,6 +58,18 @@ def good(text: str, environment: dict[str, str] | None = None) -> Config:
     return config
 
 
+def receiver(channel: str) -> str:
+    return f"receivers: [{{name: a, {channel}}}]\nserve: none"
+
+
+def mail(more: str) -> str:
+    return receiver(f"email: {{from: a@b.c, to: [d@e.f], smtp: 'smtp://h', {more}}}")
+
+
+def routed(route: str) -> str:
+    return f"receivers: [{{name: a, terminal: {{}}}}]\nroute: {route}"
+
+
 def test_every_documented_key_is_read(tmp_path: Path) -> None:
     password = tmp_path / "smtp"
     password.write_text("hunter2\n")
@@ -145,6 +157,68 @@ serve: 9464
     assert lines == sorted(lines)
 
 
+def test_one_wrong_value_hides_nothing_beside_it_in_its_section() -> None:
+    found = problems(
+        """\
+collect:
+  site_delay: soon
+  min_interval: 2h
+  allow_networks: [300.0.0.0/8, 10.0.0.0/8, home]
+receivers:
+  - name: editors
+    email:
+      from: nobody
+      to: [a@b.example, c.example, محرر@b.example]
+      smtp: http://mail.example
+      tls: ssl
+    slack:
+      channel: C1
+      api_url: slack
+"""
+    )
+    assert found == [
+        "rasid.yaml:2: collect.site_delay: 'soon' is no duration: write a number and a unit, "
+        "as in 5s, 2m, 1h or 1d",
+        "rasid.yaml:3: collect.min_interval: min_interval is longer than max_interval",
+        "rasid.yaml:4: collect.allow_networks[0]: '300.0.0.0/8' is no network like 127.0.0.0/8",
+        "rasid.yaml:4: collect.allow_networks[2]: 'home' is no network like 127.0.0.0/8",
+        "rasid.yaml:6: receivers[0]: needs exactly one of slack, email, terminal",
+        "rasid.yaml:8: receivers[0].email.from: 'nobody' is no mail address",
+        "rasid.yaml:9: receivers[0].email.to[1]: 'c.example' is no mail address",
+        "rasid.yaml:9: receivers[0].email.to[2]: 'محرر@b.example' is no mail address of ASCII "
+        "letters; a domain is written as xn--…",
+        "rasid.yaml:10: receivers[0].email.smtp: is no address like "
+        "smtp://user@mail.example.org:587",
+        "rasid.yaml:11: receivers[0].email.tls: 'ssl' is none of starttls, implicit, none",
+        "rasid.yaml:12: receivers[0].slack: needs either webhook_url, or token and channel",
+        "rasid.yaml:14: receivers[0].slack.api_url: 'slack' is no http or https address",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("sources: [{id: a, feeds: ['http://a.example:99999/f']}]", "sources[0].feeds[0]: 'http"),
+        ("sources: [{id: a, feeds: [{url: 'http://a.example:x/f'}]}]", "sources[0].feeds[0].url: "),
+        ("sources: [{id: A b, feeds: ['http://a.example/f']}]", "is not small letters, digits"),
+        ("sources: [{id: a, country: Libya, feeds: ['http://a.example/f']}]", "ISO country code"),
+        (receiver("slack: {webhook_url: 'https://h.example:99999/x'}"), "no http or https address"),
+        (receiver("slack: {webhook_url: 'https://h.example/x', channel: C1}"), "stands beside"),
+        (receiver("slack: {token: x, webhook_url: 'https://h.example/x'}"), "needs either"),
+        (receiver("slack: {token: x}"), "token needs a channel"),
+        (mail("tls: none").replace("smtp://h", "smtp://h:99999"), "email.smtp: is no address like"),
+        (routed("{receiver: a, match: {source: [arabi22]}}"), "source's id; did you mean arabi21?"),
+        (routed("{receiver: a, match: {language: Arabic}}"), "is no ISO language code"),
+        ("alerts: {max_age: 99999999999d}", "alerts.max_age: '99999999999d' is longer than a hund"),
+        ("retention: {flags: 99999999999d}", "retention.flags: "),
+        ("sources: [{id: a, feeds: [{url: 'http://a/', interval: 99999999999d}]}]", "interval: "),
+    ],
+)
+def test_what_would_fail_at_work_is_told_before(text: str, expected: str) -> None:
+    (found,) = problems(text)
+    assert expected in found
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -182,18 +256,6 @@ def test_an_unset_variable_and_an_unreadable_secret_file_are_told_once() -> None
 
 
 SECRET = "xoxb-12-veryS3cret/x"
-
-
-def receiver(channel: str) -> str:
-    return f"receivers: [{{name: a, {channel}}}]\nserve: none"
-
-
-def mail(more: str) -> str:
-    return receiver(f"email: {{from: a@b.c, to: [d@e.f], smtp: 'smtp://h', {more}}}")
-
-
-def routed(route: str) -> str:
-    return f"receivers: [{{name: a, terminal: {{}}}}]\nroute: {route}"
 
 
 @pytest.mark.parametrize(
