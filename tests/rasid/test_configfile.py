@@ -45,6 +45,11 @@ serve: 127.0.0.1:9464
 """
 ENVIRONMENT = {"SLACK_WEBHOOK": "https://hooks.example.org/services/T0/B0/s3cr3t"}
 
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)
+)
+SECRET = "xoxb-12-veryS3cret/x"
+
 
 def problems(text: str, environment: dict[str, str] | None = None) -> list[str]:
     config, found = check(parse_tree(text, "rasid.yaml"), environment or {})
@@ -223,6 +228,7 @@ def test_what_would_fail_at_work_is_told_before(text: str, expected: str) -> Non
     ("text", "expected"),
     [
         ("collect: [", "rasid.yaml:1: is not valid YAML"),
+        ("a: [1 : 2\nb: 1", "is not valid YAML: expected ',' or ']', but got ':'"),
         ("- a\n- b", "holds no keys"),
         ("", "rasid.yaml: holds no keys; `rasid init` writes a file to start from"),
         ("# serve: 127.0.0.1:1\n", "rasid.yaml: holds no keys"),
@@ -232,6 +238,9 @@ def test_what_would_fail_at_work_is_told_before(text: str, expected: str) -> Non
         ("receivers: [{name: a}]", "exactly one of slack, email, terminal"),
         ("sources: [{id: a, feeds: []}]", "sources[0].feeds"),
         ("a: &x {b: *x}", "contains itself"),
+        ("serve: none\na: " + "[" * 3000 + "]" * 3000, "rasid.yaml:2: is nested more than 50"),
+        ("a: " + "{a: " * 3000, "is nested more than 50 levels deep"),
+        (BOMB, "holds more than 100,000 values, with its aliases"),
     ],
 )
 def test_a_torn_or_senseless_file_is_told(text: str, expected: str) -> None:
@@ -253,9 +262,6 @@ def test_an_unset_variable_and_an_unreadable_secret_file_are_told_once() -> None
         "rasid.yaml:5: receivers[1].slack.token_file: /nowhere/token cannot be read: "
         "No such file or directory",
     ]
-
-
-SECRET = "xoxb-12-veryS3cret/x"
 
 
 @pytest.mark.parametrize(
