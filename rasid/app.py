@@ -4,8 +4,8 @@
        └──────────┴─────────┴─▶ metrics endpoint, housekeeping
 
 The only place where rooms meet. A stage that meets a newer schema or a damaged log stops
-and the process is not ready, the others go on; a stage that fails in a way nobody foresaw
-ends the process with exit code 1, for its supervisor to start it afresh from the log.
+and the process is not ready, the others go on; when none is left, or a stage fails in a way
+nobody foresaw, the process ends with exit code 1, for its supervisor to start it afresh.
 """
 
 import ipaddress
@@ -13,6 +13,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
@@ -43,7 +44,7 @@ from rasid.serve import Endpoint, bind
 from rasid.signals import HeldSignals
 from streams import records
 from streams.carriers import open_log
-from streams.errors import LogError, RasidError
+from streams.errors import LogError, LogUnavailable, RasidError
 from streams.log import Log
 from streams.metrics import StageMetrics
 
@@ -268,7 +269,9 @@ class App:
 
     def run(self, held: HeldSignals | None = None) -> int:
         """Work until a signal, which `held` may have met already; the exit code. Call from the
-        main thread."""
+        main thread. Raises LogCorrupt: the log is none, or damaged."""
+        with suppress(LogUnavailable):  # not made yet, or away for a while: the stages wait
+            self._log.topics()
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
         signal.signal(signal.SIGHUP, self._on_hangup)
@@ -317,6 +320,9 @@ class App:
         except RasidError as error:
             self._failures[name] = str(error)
             log.error("stage_stopped", stage=name, reason=error.reason, error=str(error))
+            if self._failures.keys() == self._stops.keys():
+                self._crashed = True  # nothing is left that could work
+                self.stop()
         except Exception:
             self._failures[name] = "failed"
             self._crashed = True
@@ -329,6 +335,8 @@ class App:
         rounds = 0
         while not stopped.wait(_LAG_S):
             rounds += 1
+            if not any(stage.ready for stage in self._stages().values()):
+                continue  # the stages tell why they cannot work
             try:
                 self._stage_metrics.set_lag(self._log.topics())
                 if rounds * _LAG_S >= _EXPIRE_S:
