@@ -9,11 +9,12 @@ job that is forgotten (a stop, a crash) is still due in its table.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Final
 
+import msgspec
 import structlog
 
 from collectors.agenda import Agenda
@@ -67,13 +68,14 @@ class Work:
         self._visits = visits
         self._clock = clock
         self._metrics = metrics
+        self._configured = _configured(sources)
         self._poller = Poller(
-            options, ledger=ledger, visits=visits, pool=pool, clock=clock, metrics=metrics
-        )
+            options, configured=self._configured, ledger=ledger, visits=visits, pool=pool,
+            clock=clock, metrics=metrics,
+        )  # fmt: skip
         self._pager = Pager(
             options, ledger=ledger, visits=visits, pool=pool, clock=clock, metrics=metrics
         )
-        self._configured = _configured(sources)
         self._feeds: dict[str, Polled] = {}
         self._waiting: dict[str, Waiting] = {}
         self._polls_due = Agenda()
@@ -102,7 +104,16 @@ class Work:
             self._metrics.move_feed(None, polled.condition)
             at_once = now + timedelta(seconds=number * spread_s)
             self._polls_due.put(url, at_once if due is None else max(due, at_once))
-        await self._load_waiting()
+        self._ask_whole(await self._load_waiting())
+
+    def _ask_whole(self, sites: Container[str]) -> None:
+        """Ask the feeds of these sites for all they list: what waits there is of a feed that
+        is polled no more, and a 304 would not tell who lists it now."""
+        for polled in self._feeds.values():
+            if polled.state.site in sites:
+                polled.state = msgspec.structs.replace(
+                    polled.state, etag=None, last_modified=None, body_hash=None
+                )
 
     def _ours(self, stage: Stage) -> dict[str, tuple[Source, Feed]]:
         """The feeds configured whose sites are this instance's."""
@@ -162,20 +173,28 @@ class Work:
         if self._more_waiting and len(self._waiting) < _WAITING_AT_ONCE // 2:
             await self._load_waiting()
 
-    async def _load_waiting(self) -> None:
+    async def _load_waiting(self) -> Container[str]:
+        """Take up entries that wait, as many as are held in memory. The sites of those whose
+        feed is not polled any more: they wait for a feed that lists them."""
         far = self._clock() + timedelta(days=3650)
-        looked_at, waiting = await self._ledger.call(
-            lambda stage: load_waiting(stage, far, _WAITING_AT_ONCE)
+        orphaned: set[str] = set()
+
+        def wanted(item: Waiting) -> bool:
+            if item.feed in self._configured:
+                return item.key not in self._waiting
+            orphaned.update((item.key.partition("/")[0], item.site))
+            return False
+
+        waiting, self._more_waiting = await self._ledger.call(
+            lambda stage: load_waiting(stage, far, _WAITING_AT_ONCE, wanted)
         )
-        before = len(self._waiting)
         for item in waiting:
             self._expect(item)
-        self._more_waiting = looked_at == _WAITING_AT_ONCE and len(self._waiting) > before
+        return orphaned
 
     def _expect(self, item: Waiting) -> None:
-        """Put a waiting entry on the agenda, unless it is under way, or its feed is not
-        configured any more."""
-        if item.feed in self._configured and item.key not in self._waiting:
+        """Put a waiting entry on the agenda, unless it is under way."""
+        if item.key not in self._waiting:
             self._waiting[item.key] = item
             self._pages_due.put(item.key, item.due)
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from rasid.cli.common import ConfigOption, load_config
+from rasid.signals import HeldSignals
 
 LevelOption = Annotated[
     Literal["debug", "info", "warning", "error"],
@@ -38,10 +39,13 @@ def alert(config: ConfigOption = None, log_level: LevelOption = "info") -> None:
 
 
 def _run(path: Path | None, level: str, stages: tuple[str, ...]) -> None:
+    held = HeldSignals()  # what follows takes a second: a supervisor may speak meanwhile
     from rasid import logs
     from rasid.app import App
+    from rasid.configfile import find
 
+    path = find(path)  # now: were the file gone at a reload, the defaults are not what is wanted
     config = load_config(path)
     logs.set_up(level)
     app = App(config, config_path=path, stages=stages)
-    raise typer.Exit(app.run())
+    raise typer.Exit(app.run(held))

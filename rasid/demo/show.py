@@ -87,12 +87,19 @@ def run(folder: Path, *, keep: bool, kafka: bool) -> int:
 
 
 def _prepare(folder: Path) -> Path:
-    if folder.exists():
-        if not (folder / _MARK).exists() and any(folder.iterdir()):
-            raise ConfigError(f"{folder} is not empty and no demo's: choose another with --dir")
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-    (folder / _MARK).touch()
+    """An empty folder; ConfigError when it cannot be had."""
+    try:
+        if folder.exists():
+            if not (folder / _MARK).exists() and any(folder.iterdir()):
+                raise ConfigError(f"{folder} is not empty and no demo's: choose another with --dir")
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+        (folder / _MARK).touch()
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise ConfigError(
+            f"{folder} cannot be used: {why}; choose another folder with --dir"
+        ) from error
     return folder
 
 
