@@ -39,10 +39,12 @@ from collectors.collector import CollectOptions, Collector
 from processors.flagger import load_flagger
 from processors.processor import Processor
 from rasid import __version__
+from rasid.atom import atom
 from rasid.config import Config, ReceiverPart, RoutePart, serve_address
 from rasid.configfile import load
 from rasid.logs import redaction
 from rasid.serve import Endpoint, bind
+from rasid.storybook import stories
 from streams import records
 from streams.carriers import open_log
 from streams.errors import ConfigError, LogError, RasidError
@@ -230,7 +232,7 @@ class App:
         self._endpoint = None
         if config.serve != "none":
             self._endpoint = Endpoint(
-                bind(*serve_address(config.serve)), self.registry, self.unready
+                bind(*serve_address(config.serve)), self.registry, self.unready, self._atom
             )
         self._log: Log = open_log(log_url(config), clock=clock)
         metrics = self._stage_metrics = StageMetrics(self.registry)
@@ -285,6 +287,9 @@ class App:
     def address(self) -> str | None:
         """Where the endpoint answers."""
         return self._endpoint.address if self._endpoint else None
+
+    def _atom(self) -> bytes:
+        return atom(stories(self._log), self._clock())
 
     def unready(self) -> Mapping[str, str]:
         """What cannot work now, and why."""
