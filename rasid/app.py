@@ -29,7 +29,14 @@ from prometheus_client import (
 
 from alerts.holding import Gate, Limit, Wishes
 from alerts.hours import Digest, MuteTime
-from alerts.receivers import EmailOptions, Receiver, SlackOptions, TerminalOptions
+from alerts.receivers import (
+    EmailOptions,
+    PushOptions,
+    Receiver,
+    SlackOptions,
+    TerminalOptions,
+    WebhookOptions,
+)
 from alerts.render import Manner
 from alerts.routing import Match, Route
 from alerts.silences import SilenceReader
@@ -147,6 +154,12 @@ def _receiver(part: ReceiverPart) -> Receiver:
             ),
             manner,
         )
+    if part.webhook:
+        secret = part.webhook.secret.get_secret_value() if part.webhook.secret else None
+        url = part.webhook.url.get_secret_value()
+        return Receiver(part.name, WebhookOptions(url, secret), manner)
+    if part.push:
+        return Receiver(part.name, PushOptions(part.push.url.get_secret_value()), manner)
     return Receiver(part.name, TerminalOptions(), manner)
 
 
