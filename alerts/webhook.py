@@ -149,3 +149,9 @@ def _refusal(error: HTTPError) -> SendError:
     if error.code in (404, 410):
         return SendError(f"{shown}: check its url", reason="not_found")
     return SendError(shown, reason="refused")
+
+
+def schema() -> str:
+    """docs/webhook.schema.json."""
+    described = msgspec.json.schema(WebhookBody)
+    return msgspec.json.format(msgspec.json.encode(described), indent=2).decode() + "\n"

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from alerts.errors import SendError
 from alerts.push import PushChannel
 from alerts.receivers import PushOptions, Receiver, WebhookOptions
 from alerts.render import PLAIN, Manner
-from alerts.webhook import HttpChannel, WebhookBody, body
+from alerts.webhook import HttpChannel, WebhookBody, body, schema
 from streams.errors import ConfigError
 from streams.records import Delivery
 from tests.fakes.alerts_bench import NOW, Bench, make_alert, make_report, utc_now
@@ -40,6 +41,11 @@ def test_a_message_is_signed_and_says_what_it_holds(bench: Bench, hooks: Webhook
     assert taken["article"]["url"] == "https://news.example/a1"
     assert taken["stories"][0]["states"][0]["development"] == "attacked"
     assert taken["flags"][0]["spans"] == []
+
+
+def test_the_documented_schema_has_not_drifted() -> None:
+    path = Path(__file__).parents[2] / "docs" / "webhook.schema.json"
+    assert path.read_text("utf-8") == schema(), "write alerts.webhook.schema() to it"
 
 
 def test_another_secret_or_an_old_timestamp_is_refused(hooks: WebhookServer) -> None:
