@@ -12,6 +12,7 @@ from alerts.pacing import backoff_s
 from streams.records import ALERTS, DeadLetter, Delivery, encode
 
 ERROR_CHARACTERS = 500
+UNKNOWN_TRIES = 12  # of a channel that does not say why; with the backoff some half an hour
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,8 @@ def _failed(delivery: Delivery, error: SendError, now: datetime) -> Conclusion:
         reason=error.reason,
         error=_short(str(error)),
     )
-    if not error.retryable:
+    spent = error.reason == "unknown" and changed.attempts >= UNKNOWN_TRIES
+    if not error.retryable or spent:
         return Conclusion(msgspec.structs.replace(changed, status="dead"), "dead")
     asked = error.retry_after_s is not None
     wait_s = (

@@ -23,13 +23,14 @@ class SendError(RasidError):
     | refused          | this message, or all its recipients, refused for good    | no    |
     | insecure         | a password would have gone unencrypted                   | no    |
     | unknown_receiver | no receiver of that name is configured any more          | no    |
+    | unknown          | not taken, and Apprise does not say why                  | twelve times |
     | internal         | a defect in Rasid                                        | no    |
     """
 
     reasons: ClassVar[frozenset[str]] = frozenset(
         {
             "rate_limited", "unavailable", "timeout", "tls", "auth", "not_found", "refused",
-            "insecure", "unknown_receiver", "internal",
+            "insecure", "unknown_receiver", "unknown", "internal",
         }
     )  # fmt: skip
 

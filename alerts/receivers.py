@@ -50,7 +50,22 @@ class TerminalOptions:
     """Standard output."""
 
 
-Channel = SlackOptions | EmailOptions | TerminalOptions
+@dataclass(frozen=True, slots=True)
+class WebhookOptions:
+    """JSON posted to `url`, signed where there is a `secret`."""
+
+    url: str = field(repr=False)
+    secret: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PushOptions:
+    """An address as Apprise writes it, such as tgram://token/chat."""
+
+    url: str = field(repr=False)
+
+
+Channel = SlackOptions | EmailOptions | WebhookOptions | PushOptions | TerminalOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +81,10 @@ class Receiver:
                 return "slack"
             case EmailOptions():
                 return "email"
+            case WebhookOptions():
+                return "webhook"
+            case PushOptions():
+                return "push"
             case TerminalOptions():
                 return "terminal"
 
@@ -79,14 +98,13 @@ class Receiver:
         """What must never be shown, in every form it travels in; the longest first."""
         forms: set[str] = set()
         match self.channel:
+            case WebhookOptions(url=url, secret=secret):
+                forms |= _of_address(url) | {secret or ""}
+            case PushOptions(url=url):
+                forms |= _of_address(url)
             case SlackOptions(webhook_url=url, token=token):
                 if url:
-                    parts = urlsplit(url)
-                    path = parts.path + (f"?{parts.query}" if parts.query else "")
-                    forms |= {url, path, path.strip("/")}
-                    # T0…/B0…/x9…, not the words around them
-                    forms |= {piece for piece in path.split("/") if _random_looking(piece)}
-                    forms |= {parts.password or ""}
+                    forms |= _of_address(url)
                 if token:
                     forms |= {token}
             case EmailOptions(user=user, password=password) if password:
@@ -97,6 +115,14 @@ class Receiver:
                     for text in (password, login)
                 }
         return tuple(sorted((form for form in forms if len(form) >= 4), key=len, reverse=True))
+
+
+def _of_address(url: str) -> set[str]:
+    parts = urlsplit(url)
+    path = parts.path + (f"?{parts.query}" if parts.query else "")
+    # T0…/B0…/x9…, not the words around them
+    random = {piece for piece in path.split("/") if _random_looking(piece)}
+    return {url, path, path.strip("/"), parts.password or "", *random}
 
 
 def _random_looking(piece: str) -> bool:

@@ -22,10 +22,19 @@ from alerts.mail import EmailChannel
 from alerts.messages import operator_alert
 from alerts.metrics import AlertMetrics
 from alerts.outbox import Outbox
-from alerts.receivers import EmailOptions, Receiver, SlackOptions, TerminalOptions
+from alerts.push import PushChannel
+from alerts.receivers import (
+    EmailOptions,
+    PushOptions,
+    Receiver,
+    SlackOptions,
+    TerminalOptions,
+    WebhookOptions,
+)
 from alerts.rows import Later, Rows
 from alerts.slack import BotChannel, WebhookChannel
 from alerts.terminal import TerminalChannel
+from alerts.webhook import HttpChannel
 from streams.errors import ConfigError
 from streams.log import Clock, Stage, Transaction
 from streams.metrics import StageMetrics
@@ -53,6 +62,10 @@ def channel_for(receiver: Receiver, out: TextIO | None = None) -> Channel:
             return BotChannel(token, channel, api_url, receiver.manner)
         case EmailOptions():
             return EmailChannel(receiver)
+        case WebhookOptions(url=url, secret=secret):
+            return HttpChannel(url, secret, receiver.manner)
+        case PushOptions(url=url):
+            return PushChannel(receiver.name, url, receiver.manner)
         case TerminalOptions():
             return TerminalChannel(out, receiver.manner)
     raise ConfigError(f"receiver {receiver.name}: slack needs webhook_url, or token and channel")

@@ -6,25 +6,21 @@ https://docs.slack.dev/messaging/formatting-message-text asks of every text. `mr
 only our own labels and the article's address.
 """
 
-import http.client
 import logging
-import socket
-import ssl
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.error import URLError
 
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook import WebhookClient
 
+from alerts.answers import TIMEOUT_S, no_answer, retry_after_s
 from alerts.channel import Receipt
 from alerts.errors import SendError
 from alerts.render import PLAIN, Item, Manner, Message, message
 from alerts.sanitize import ELLIPSIS, clean, cut, isolate
 from streams.records import Delivery
 
-TIMEOUT_S: Final = 15
 # https://docs.slack.dev/reference/block-kit/blocks
 HEADER_LIMIT: Final = 150
 TEXT_LIMIT: Final = 3000
@@ -63,7 +59,7 @@ class WebhookChannel:
         try:
             answer = self._client.send_dict(body)
         except Exception as error:
-            raise _no_answer(error) from None  # the cause may hold the address
+            raise no_answer("Slack", error) from None  # the cause may hold the address
         if not 200 <= answer.status_code < 300:
             raise _refusal(answer.status_code, str(answer.body or ""), answer.headers)
         return Receipt()
@@ -108,7 +104,7 @@ class BotChannel:
             said = answer.get("error") if isinstance(answer.data, dict) else None
             raise _refusal(answer.status_code, str(said or ""), answer.headers) from None
         except Exception as error:
-            raise _no_answer(error) from None
+            raise no_answer("Slack", error) from None
         # chat.update takes a channel's id only, which the answer tells: C024BE91L/1503435956.000247
         posted, where = answer.get("ts"), answer.get("channel")
         return Receipt(reference=f"{where}/{posted}" if posted and where else posted)
@@ -234,11 +230,11 @@ def _refusal(status: int, said: str, headers: Mapping[str, Any]) -> SendError:
     shown = f"Slack answered {status}" + (f" {known}" if known else "")
     if status == 429 or known in ("ratelimited", "rate_limited", "message_limit_exceeded"):
         return SendError(
-            shown, reason="rate_limited", retryable=True, retry_after_s=_retry_after_s(headers)
+            shown, reason="rate_limited", retryable=True, retry_after_s=retry_after_s(headers)
         )
     if status >= 500 or status == 408 or known in _RETRYABLE:
         return SendError(
-            shown, reason="unavailable", retryable=True, retry_after_s=_retry_after_s(headers)
+            shown, reason="unavailable", retryable=True, retry_after_s=retry_after_s(headers)
         )
     if known in _AUTH or status == 401:
         return SendError(f"{shown}: check the token", reason="auth")
@@ -249,48 +245,3 @@ def _refusal(status: int, said: str, headers: Mapping[str, Any]) -> SendError:
     if status == 200 and not known:  # some proxy's page in place of an answer
         return SendError("Slack's answer was not readable", reason="unavailable", retryable=True)
     return SendError(shown, reason="refused")
-
-
-def _retry_after_s(headers: Mapping[str, Any]) -> float | None:
-    for name, value in headers.items():
-        if str(name).lower() == "retry-after":
-            try:
-                seconds = float(value[0] if isinstance(value, list) else value)
-            except (TypeError, ValueError):
-                return None
-            return seconds if 0 <= seconds < 86_400 else None
-    return None
-
-
-def _no_answer(error: Exception) -> SendError:
-    """The request failed before an answer. Only the kind of failure is told: messages of
-    urllib and http.client may hold the address."""
-    cause = error.reason if isinstance(error, URLError) else error
-    match cause:
-        case TimeoutError() | socket.timeout():
-            return SendError(
-                f"Slack did not answer in {TIMEOUT_S} s", reason="timeout", retryable=True
-            )
-        case ssl.SSLError():
-            return SendError(
-                f"Slack's certificate or encryption is not good: {type(cause).__name__}",
-                reason="tls",
-                retryable=True,
-            )
-        case OSError():
-            return SendError(
-                f"Slack cannot be reached: {cause.strerror or type(cause).__name__}",
-                reason="unavailable",
-                retryable=True,
-            )
-        case http.client.InvalidURL() | SlackClientError():
-            return SendError(
-                "the webhook or api_url is not an address that can be used", reason="not_found"
-            )
-        case http.client.HTTPException() | UnicodeDecodeError():
-            return SendError(
-                f"Slack's answer was not readable: {type(cause).__name__}",
-                reason="unavailable",
-                retryable=True,
-            )
-    return SendError(f"sending failed: {type(cause).__name__}", reason="internal")

@@ -30,7 +30,14 @@ from prometheus_client import (
 
 from alerts.holding import Gate, Limit, Wishes
 from alerts.hours import Digest, MuteTime
-from alerts.receivers import EmailOptions, Receiver, SlackOptions, TerminalOptions
+from alerts.receivers import (
+    EmailOptions,
+    PushOptions,
+    Receiver,
+    SlackOptions,
+    TerminalOptions,
+    WebhookOptions,
+)
 from alerts.render import Manner
 from alerts.routing import Match, Route
 from alerts.silences import SilenceReader
@@ -40,11 +47,13 @@ from collectors.collector import CollectOptions, Collector
 from processors.flagger import load_flagger
 from processors.processor import Processor
 from rasid import __version__
+from rasid.atom import atom
 from rasid.config import Config, ReceiverPart, RoutePart, serve_address
 from rasid.configfile import load
 from rasid.logs import redaction
 from rasid.serve import Endpoint, bind
 from rasid.signals import HeldSignals
+from rasid.storybook import stories
 from streams import records
 from streams.carriers import open_log
 from streams.errors import LogError, LogUnavailable, RasidError
@@ -163,6 +172,12 @@ def _receiver(part: ReceiverPart) -> Receiver:
             ),
             manner,
         )
+    if part.webhook:
+        secret = part.webhook.secret.get_secret_value() if part.webhook.secret else None
+        url = part.webhook.url.get_secret_value()
+        return Receiver(part.name, WebhookOptions(url, secret), manner)
+    if part.push:
+        return Receiver(part.name, PushOptions(part.push.url.get_secret_value()), manner)
     return Receiver(part.name, TerminalOptions(), manner)
 
 
@@ -248,7 +263,7 @@ class App:
         self._endpoint = None
         if config.serve != "none":
             self._endpoint = Endpoint(
-                bind(*serve_address(config.serve)), self.registry, self.unready
+                bind(*serve_address(config.serve)), self.registry, self.unready, self._atom
             )
         self._log: Log = configured_log(config, clock)
         metrics = self._stage_metrics = StageMetrics(self.registry)
@@ -305,6 +320,9 @@ class App:
     def address(self) -> str | None:
         """Where the endpoint answers."""
         return self._endpoint.address if self._endpoint else None
+
+    def _atom(self) -> bytes:
+        return atom(stories(self._log), self._clock())
 
     def unready(self) -> Mapping[str, str]:
         """What cannot work now, and why."""

@@ -187,6 +187,22 @@ class Email(Part):
     tls: Literal["starttls", "implicit", "none"] = Field("starttls", description="How to encrypt.")
 
 
+class Webhook(Part):
+    """JSON posted to an address, as docs/alerts.md describes it."""
+
+    url: SecretWebAddress = Field(description="http or https.")
+    url_file: Path | None = Field(None, description="A file that holds it.")
+    secret: SecretStr | None = Field(None, description="What each message is signed with.")
+    secret_file: Path | None = Field(None, description="A file that holds it.")
+
+
+class Push(Part):
+    """Telegram, Teams, Mattermost, Discord, ntfy and others, by Apprise."""
+
+    url: SecretStr = Field(description="As Apprise writes it, such as tgram://token/chat.")
+    url_file: Path | None = Field(None, description="A file that holds it.")
+
+
 class Terminal(Part):
     """Alerts on standard output."""
 
@@ -237,6 +253,8 @@ class ReceiverPart(Part):
     name: str = Field(min_length=1, description="What routes call it.")
     slack: Slack | None = Field(None, description="To a Slack channel.")
     email: Email | None = Field(None, description="By mail.")
+    webhook: Webhook | None = Field(None, description="As JSON to an address of yours.")
+    push: Push | None = Field(None, description="To Telegram, Teams, Discord and others.")
     terminal: Terminal | None = Field(None, description="On standard output: `terminal: {}`.")
     language: list[Literal["ar", "en"]] = Field(
         ["ar", "en"], min_length=1, description="Of the labels: ar, en, or both in that order."
@@ -388,6 +406,10 @@ class Config(Part):
         for receiver in self.receivers:
             if receiver.slack:
                 found += [receiver.slack.webhook_url, receiver.slack.token]
+            if receiver.webhook:
+                found += [receiver.webhook.url, receiver.webhook.secret]
+            if receiver.push:
+                found += [receiver.push.url]
             if receiver.email:
                 found += [receiver.email.password]
                 password = urlsplit(receiver.email.smtp.get_secret_value()).password

@@ -9,7 +9,7 @@ from typing import Any
 from rasid.config import parse_duration
 from rasid.yamltree import Loc, Tree
 
-_CHANNELS = ("slack", "email", "terminal")
+_CHANNELS = ("slack", "email", "webhook", "push", "terminal")
 
 
 def check_parts(tree: Tree, data: dict[str, Any]) -> None:
@@ -21,7 +21,7 @@ def check_parts(tree: Tree, data: dict[str, Any]) -> None:
             continue
         loc: Loc = ("receivers", i)
         if sum(part.get(channel) is not None for channel in _CHANNELS) != 1:
-            tree.problem(loc, "needs exactly one of slack, email, terminal")
+            tree.problem(loc, f"needs exactly one of {', '.join(_CHANNELS)}")
         if isinstance(part.get("slack"), dict):
             _check_slack(tree, (*loc, "slack"), part["slack"])
 

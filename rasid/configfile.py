@@ -26,7 +26,7 @@ from streams.records import DEVELOPMENTS
 
 _ENVIRONMENT = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _UNSET = "http://unset.invalid"  # stands in for what could not be had; the problem is told once
-_SECRET_KEYS = {"webhook_url", "token", "password", "smtp"}
+_SECRET_KEYS = {"webhook_url", "token", "password", "smtp", "webhook", "push", "secret"}
 
 DEFAULT_FILE = Path("rasid.yaml")
 
@@ -134,7 +134,7 @@ def _read_secret_files(tree: Tree, data: dict[str, Any], secrecy: Secrecy) -> No
         _read_secrets(tree, kafka, ("kafka",), [k for k in kafka if k == "password_file"], secrecy)
     receivers = data.get("receivers")
     for i, receiver in enumerate(receivers if isinstance(receivers, list) else []):
-        for channel in ("slack", "email"):
+        for channel in ("slack", "email", "webhook", "push"):
             part = receiver.get(channel) if isinstance(receiver, dict) else None
             if not isinstance(part, dict):
                 continue

@@ -1,4 +1,5 @@
-"""The HTTP endpoint: /metrics, /healthz (alive) and /readyz (able), in a thread of its own."""
+"""The HTTP endpoint: /metrics, /healthz (alive), /readyz (able) and /stories.atom, in a thread
+of its own."""
 
 import asyncio
 import errno
@@ -10,13 +11,17 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from streams.errors import ConfigError
+from streams.errors import ConfigError, LogError
 
 Readiness = Callable[[], Mapping[str, str]]
 """What is not able to work and why, by name; empty when all is well."""
 
+Feed = Callable[[], bytes]
+"""Stories as an Atom feed; may block, and raise LogError."""
+
 _INDEX = """<!doctype html><title>Rasid</title><h1>Rasid</h1>
-<p><a href="/metrics">metrics</a> · <a href="/healthz">alive?</a> · <a href="/readyz">able?</a>"""
+<p><a href="/metrics">metrics</a> · <a href="/healthz">alive?</a> · <a href="/readyz">able?</a>
+· <a href="/stories.atom">stories</a>"""
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -42,8 +47,13 @@ class Endpoint:
     """Serves until closed. `listening` comes from `bind`."""
 
     def __init__(
-        self, listening: socket.socket, registry: CollectorRegistry, readiness: Readiness
+        self,
+        listening: socket.socket,
+        registry: CollectorRegistry,
+        readiness: Readiness,
+        stories: Feed | None = None,
     ) -> None:
+        self._stories = stories
         self._socket = listening
         self._registry = registry
         self._readiness = readiness
@@ -78,6 +88,7 @@ class Endpoint:
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/healthz", self._alive)
         app.router.add_get("/readyz", self._able)
+        app.router.add_get("/stories.atom", self._atom)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         await web.SockSite(runner, self._socket).start()
@@ -86,6 +97,15 @@ class Endpoint:
 
     async def _index(self, request: web.Request) -> web.Response:
         return web.Response(text=_INDEX, content_type="text/html")
+
+    async def _atom(self, request: web.Request) -> web.Response:
+        if self._stories is None:
+            raise web.HTTPNotFound
+        try:
+            feed = await asyncio.to_thread(self._stories)
+        except LogError as error:
+            raise web.HTTPServiceUnavailable(text=f"{error}\n") from error
+        return web.Response(body=feed, headers={"Content-Type": "application/atom+xml"})
 
     async def _metrics(self, request: web.Request) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))

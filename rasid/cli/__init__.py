@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from rasid import __version__
-from rasid.cli import config, demo, feeds, flag, log, rules, run
+from rasid.cli import config, demo, feeds, flag, log, rules, run, silence, stories
 from rasid.cli.common import fail
 from streams.errors import RasidError
 
@@ -52,6 +52,11 @@ app.add_typer(config.app, name="config")
 app.add_typer(rules.app, name="rules")
 app.add_typer(feeds.app, name="feeds")
 app.add_typer(log.app, name="log")
+app.command()(stories.why)
+app.add_typer(stories.stories_app, name="stories")
+app.add_typer(stories.alerts_app, name="alerts")
+app.add_typer(stories.route_app, name="route")
+app.add_typer(silence.app, name="silence")
 
 
 def main() -> None:

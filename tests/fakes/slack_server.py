@@ -47,6 +47,7 @@ class SlackServer:
     def __init__(self) -> None:
         self.received: list[Received] = []
         self.messages: dict[str, dict[str, Any]] = {}
+        self.away = False  # answers 503 to everything
         self.script: deque[Answer] = deque()
         self.arrived = threading.Condition()
         server = self
@@ -126,6 +127,8 @@ class SlackServer:
         handler.wfile.write(data)
 
     def _usual(self, handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> Answer:
+        if self.away:
+            return Answer(503, "service_unavailable")
         problem = payload_problem(body)
         if handler.path == WEBHOOK_PATH:
             return Answer(400, problem) if problem else Answer(200, "ok")

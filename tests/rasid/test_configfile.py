@@ -235,7 +235,7 @@ def test_what_would_fail_at_work_is_told_before(text: str, expected: str) -> Non
         ("serve: 127.0.0.1:1\nserve: 127.0.0.1:2", "rasid.yaml:2: serve: stands here twice"),
         ("collect: 5", "collect: holds keys of its own"),
         ("receivers: [{name: a, terminal: {}}, {name: b, terminal: {}}]", "no `route` says"),
-        ("receivers: [{name: a}]", "exactly one of slack, email, terminal"),
+        ("receivers: [{name: a}]", "exactly one of slack, email, webhook, push, terminal"),
         ("sources: [{id: a, feeds: []}]", "sources[0].feeds"),
         ("a: &x {b: *x}", "contains itself"),
         ("serve: none\na: " + "[" * 3000 + "]" * 3000, "rasid.yaml:2: is nested more than 50"),

@@ -1,0 +1,262 @@
+"""`rasid stories`, `rasid alerts`, `rasid why`, `rasid route test`: what is known, and why."""
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rasid.cli.common import ConfigOption, JsonOption, fail, open_configured_log, print_json
+
+if TYPE_CHECKING:
+    from rasid.yamltree import Tree
+    from streams.log import Log
+    from streams.records import Story
+
+stories_app = typer.Typer(help="Stories: events, with their articles.", no_args_is_help=True)
+alerts_app = typer.Typer(help="Messages, and what became of them.", no_args_is_help=True)
+route_app = typer.Typer(help="Who gets what.", no_args_is_help=True)
+
+SinceOption = Annotated[
+    str | None, typer.Option(metavar="DURATION", help="With news in that time, as 2d; else all.")
+]
+CountOption = Annotated[int, typer.Option("--count", "-n", min=1, help="At most so many.")]
+IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The id, or its beginning.")]
+
+
+@stories_app.command("list")
+def list_stories(
+    since: SinceOption = None,
+    count: CountOption = 50,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List stories, the latest first: how each stands, where, and how many tell it."""
+    from rasid.storybook import stories, story_line
+
+    log = open_configured_log(config)
+    found = [story_line(s) for s in stories(log, since=_since(since))[:count]]
+    if as_json:
+        print_json(found)
+        return
+    columns = ("id", "updated", "state", "where", "articles", "independent", "headline")
+    _table(columns, [
+        (
+            s["id"][:8], _short(s["updated"]), s["state"] or "withdrawn",
+            "/".join(s["countries"]) + (f" {s['places'][0]}" if s["places"] else ""),
+            str(s["articles"]), str(s["independent"]), s["headline"],
+        )
+        for s in found
+    ])  # fmt: skip
+
+
+@stories_app.command("show")
+def show_story(
+    wanted: IdArgument, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
+    """Show a story: its states, its articles and which are independent, whom it was told to."""
+    from rasid.storybook import deliveries, story_whole
+
+    log = open_configured_log(config)
+    story = _story(log, wanted)
+    sent = [d for d in deliveries(log) if story.id in {p.story_id for p in d.alert.stories}]
+    whole = story_whole(story, reversed(sent))
+    if as_json:
+        print_json(whole)
+        return
+    typer.echo(f"{whole['headline']}\nstory {story.id}")
+    for state in whole["states"]:
+        typer.echo(f"  {_short(state['since'])} {state['theme']}: {state['state']}")
+    for article in whole["articles"]:
+        mark = "●" if article["independent"] else "○"
+        typer.echo(f"{mark} {article['source_name']}: {article['title']}\n  {article['url']}")
+        typer.echo(f"  {article['decision']}: {article['why']}")
+    for alert in whole["alerts"]:
+        typer.echo(f"→ {alert['receiver']}: {alert['kind']}, {alert['status']} ({alert['id'][:8]})")
+
+
+@alerts_app.command("list")
+def list_alerts(
+    since: SinceOption = None,
+    count: CountOption = 50,
+    receiver: Annotated[str | None, typer.Option(help="To this receiver only.")] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List messages, the latest first: to whom, why, and what became of each."""
+    from rasid.storybook import alert_line, deliveries
+
+    log = open_configured_log(config)
+    start = _since(since)
+    found = [
+        alert_line(d)
+        for d in deliveries(log)
+        if (start is None or d.alert.created >= start) and receiver in (None, d.alert.receiver)
+    ][:count]
+    if as_json:
+        print_json(found)
+        return
+    _table(("id", "created", "receiver", "kind", "status", "title"), [
+        (
+            a["id"][:8], _short(a["created"]), a["receiver"], a["kind"],
+            a["status"] + (f" ({a['reason']})" if a["reason"] else ""), a["title"],
+        )
+        for a in found
+    ])  # fmt: skip
+
+
+@alerts_app.command("show")
+def show_alert(
+    wanted: IdArgument, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
+    """Show a message: what it says, why it was made, and what became of it."""
+    from rasid.storybook import alert_line, by_prefix, deliveries, flag_line
+
+    found = by_prefix(deliveries(open_configured_log(config)), wanted, lambda d: d.alert.id)
+    if not found:
+        fail(f"no message has an id that begins with {wanted!r}")
+    told = alert_line(found[0]) | {"flags": [flag_line(f) for f in found[0].alert.flags]}
+    if as_json:
+        print_json(told)
+        return
+    for key, value in told.items():
+        if value not in (None, [], "") and key != "flags":
+            typer.echo(f"{key:>10}  {value}")
+    for flag in told["flags"]:
+        typer.echo(f"{'':>10}  {flag['theme']}: {flag['development']} «{flag['quote']}»")
+
+
+def why(
+    wanted: Annotated[
+        str, typer.Argument(metavar="URL|STORY|ALERT", help="Or the beginning of an id.")
+    ],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell the whole way of an article: fetched, extracted, flagged, joined, routed, sent, or
+    what stopped it, with the line of the configuration that did."""
+    from rasid.app import route
+    from rasid.cli.common import load_config
+    from rasid.trail import find, trail
+
+    log = open_configured_log(config)
+    found = find(log, wanted)
+    if not found:
+        fail(f"the log knows no article, story or message {wanted!r}")
+    tree = _tree(config)
+    ways = {each: trail(log, each, route(load_config(config)), tree) for each in found}
+    if as_json:
+        print_json([{"article": a, "steps": [s.plain() for s in way]} for a, way in ways.items()])
+        return
+    for article, way in ways.items():
+        typer.echo(f"article {article}")
+        for step in way:
+            mark = "✓" if step.good else "✗"
+            typer.echo(f"  {mark} {step.name:<9} {step.what}")
+            if step.why:
+                typer.echo(f"      {step.why}")
+
+
+@route_app.command("test")
+def route_of(
+    wanted: Annotated[
+        str,
+        typer.Argument(
+            metavar="STORY|FILE", help="A story's id, or a file of `stories show --json`."
+        ),
+    ],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell who gets a story, by which route, and why others do not."""
+    from alerts.routing import walk
+    from rasid.app import route
+    from rasid.cli.common import load_config
+    from rasid.trail import line
+
+    steps = list(walk(route(load_config(config)), _subject(wanted, config)))
+    if as_json:
+        print_json([
+            {
+                "route": s.path,
+                "receiver": s.receiver,
+                "gets_it": s.target is not None,
+                "why_not": s.missed,
+            }
+            for s in steps
+        ])  # fmt: skip
+        return
+    tree = _tree(config)
+    for step in steps:
+        mark, said = ("✗", step.missed) if step.missed else ("✓", "gets it")
+        typer.echo(f"{mark} {step.receiver}: {line(step.path, tree)}{said}")
+
+
+def _subject(wanted: str, config: Path | None) -> Any:
+    import msgspec
+
+    from alerts.routing import Subject
+    from rasid.storybook import story_whole
+    from streams.records import Flag
+
+    if Path(wanted).is_file():
+        try:
+            whole = json.loads(Path(wanted).read_text("utf-8"))
+            flags = tuple(msgspec.convert({"spans": [], **f}, Flag) for f in whole["flags"])
+            first = (whole.get("articles") or [{}])[0]
+        except (OSError, ValueError, KeyError, TypeError, msgspec.ValidationError) as error:
+            fail(f"{wanted} is no story as `rasid stories show --json` writes it: {error}")
+        sources = int(whole.get("independent", 1))
+        return Subject(flags, first.get("source", ""), whole.get("language", ""), sources)
+    story = _story(open_configured_log(config), wanted)
+    whole = story_whole(story)
+    return Subject(story.flags, story.articles[0].source, "", story.independent)
+
+
+def _story(log: "Log", wanted: str) -> "Story":
+    from rasid.storybook import by_prefix, stories
+
+    found = by_prefix(stories(log), wanted, lambda story: story.id)
+    if not found:
+        fail(f"no story has an id that begins with {wanted!r}; `rasid stories list` names them")
+    if len(found) > 1:
+        fail(f"{len(found)} stories begin with {wanted!r}: write more of the id")
+    return found[0]
+
+
+def _tree(config: Path | None) -> "Tree | None":
+    from rasid.configfile import DEFAULT_FILE
+    from rasid.yamltree import read_tree
+
+    path = config or DEFAULT_FILE
+    return read_tree(path) if path.exists() else None
+
+
+def _since(written: str | None) -> datetime | None:
+    from rasid.app import now
+    from rasid.config import parse_duration
+
+    if written is None:
+        return None
+    try:
+        return now() - timedelta(seconds=parse_duration(written))
+    except ValueError as error:
+        fail(f"--since {written!r} {error}")
+
+
+def _short(moment: datetime) -> str:
+    return moment.strftime("%m-%d %H:%M")
+
+
+def _table(columns: tuple[str, ...], lines: list[tuple[str, ...]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for each in lines:
+        table.add_row(*(Text(cell) for cell in each))  # a headline may hold markup
+    Console().print(table)

@@ -1,0 +1,170 @@
+"""`rasid why`: the way of an article through the house, and what stopped it.
+
+    fetched … extracted … flagged … joined … routed … sent
+
+No trail is kept: the rows and records of the log are looked up, and routes walked again.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from alerts.routing import Route, Subject, walk
+from collectors.errors import FetchError
+from collectors.urls import article_id, canonical_url
+from rasid.storybook import alert_line, by_prefix, deliveries, rows, state_name, stories
+from rasid.yamltree import Tree
+from streams.log import Log
+from streams.records import (
+    ARTICLES,
+    BACKFILL,
+    ENTRIES,
+    FLAGS,
+    Article,
+    Delivery,
+    Entry,
+    Report,
+    Story,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`good`: it went on from here. `what` says what happened, `why` the reason."""
+
+    name: str
+    good: bool
+    what: str
+    why: str = ""
+
+    def plain(self) -> dict[str, Any]:
+        return {"step": self.name, "went_on": self.good, "what": self.what, "why": self.why}
+
+
+def find(log: Log, wanted: str) -> list[str]:
+    """Article ids that an address, or the beginning of an id of a story, alert or article,
+    stands for."""
+    if "://" in wanted:
+        try:
+            known = article_id(canonical_url(wanted))
+        except FetchError:
+            known = ""
+        found = {e.article_id for e in rows(log, ENTRIES, Entry) if wanted in (e.url,)}
+        found |= {
+            a.id
+            for topic in (ARTICLES, BACKFILL)
+            for a in rows(log, topic, Article)
+            if wanted in (a.url, a.linked_url) or a.id == known
+        }
+        return sorted(found)
+    told = by_prefix(deliveries(log), wanted, lambda d: d.alert.id)
+    if told:
+        return [told[0].alert.article_id]
+    kept = by_prefix(stories(log), wanted, lambda s: s.id)
+    if kept:
+        return [article.article_id for article in kept[0].articles]
+    return sorted({a.id for a in rows(log, ARTICLES, Article) if a.id.startswith(wanted)})
+
+
+def trail(log: Log, wanted: str, route: Route, tree: Tree | None = None) -> list[Step]:
+    """What became of one article, step by step; ends with what stopped it."""
+    steps = [*_fetched(log, wanted), *_flagged(log, wanted)]
+    mine = [s for s in stories(log) if any(a.article_id == wanted for a in s.articles)]
+    steps += [_joined(story, wanted) for story in mine]
+    report = _latest(rows(log, FLAGS, Report), wanted)
+    if report is None or not mine:
+        return steps
+    sent = [d for d in deliveries(log) if d.alert.article_id == wanted]
+    if sent:
+        return steps + [_sent(delivery, tree) for delivery in reversed(sent)]
+    own = next(a for a in mine[0].articles if a.article_id == wanted)
+    if own.decision in ("opened", "changed", "confirmed"):
+        subject = Subject(report.flags, report.source, report.language, mine[0].independent)
+        for step in walk(route, subject):
+            if step.missed:
+                steps.append(
+                    Step(
+                        "routed",
+                        False,
+                        f"not to {step.receiver}",
+                        line(step.path, tree) + step.missed,
+                    )
+                )
+    else:
+        first = next((d for d in deliveries(log) if d.alert.story_id == mine[0].id), None)
+        told = f"; its story was told by message {first.alert.id[:8]}" if first else ""
+        steps.append(
+            Step("sent", False, "no message of its own", f"decision: {own.decision}{told}")
+        )
+    return steps
+
+
+def line(path: str, tree: Tree | None) -> str:
+    """`rasid.yaml:12: route.routes[0]: ` for a path of routes."""
+    if tree is None or not path.startswith("route"):
+        return f"{path}: "
+    loc: list[str | int] = []
+    for part in path.replace("]", "").replace("[", ".").split("."):
+        loc.append(int(part) if part.isdigit() else part)
+    return f"{tree.file}:{tree.line(tuple(loc))}: {path}: "
+
+
+def _fetched(log: Log, wanted: str) -> list[Step]:
+    steps = []
+    for entry in rows(log, ENTRIES, Entry):
+        if entry.article_id == wanted:
+            good = entry.status in ("done", "unchanged")
+            what = f"{entry.status}, seen {entry.seen:%Y-%m-%d %H:%M} UTC in {entry.feed}"
+            steps.append(Step("fetched", good, what, entry.reason or ""))
+    for topic in (ARTICLES, BACKFILL):
+        article = _latest_article(log, topic, wanted)
+        if article is not None:
+            size = f"{len(article.text):,} characters from the {article.text_from}"
+            what = f"revision {article.revision}, {size}: {article.title}"
+            steps.append(Step("extracted", True, what, article.page_error or ""))
+    return steps
+
+
+def _flagged(log: Log, wanted: str) -> list[Step]:
+    report = _latest(rows(log, FLAGS, Report), wanted)
+    if report is None:
+        return [Step("flagged", False, "nothing", "`rasid flag URL` shows what nearly did")]
+    if not report.flags:
+        return [Step("flagged", False, "nothing any more", f"revision {report.revision}")]
+    return [
+        Step(
+            "flagged",
+            True,
+            f"{flag.theme}: {flag.development} ({flag.status}) {flag.score:.2f}"
+            f" in {'/'.join(flag.countries) or 'no country'}"
+            + (f" at {', '.join(flag.places)}" if flag.places else ""),
+            f"rule {flag.rule}: «{flag.quote}»",
+        )
+        for flag in report.flags
+    ]
+
+
+def _joined(story: Story, wanted: str) -> Step:
+    article = next(a for a in story.articles if a.article_id == wanted)
+    now = state_name(story.states[-1]) if story.states else "withdrawn"
+    what = f"story {story.id[:8]} ({now}, {story.independent} independent): {article.decision}"
+    return Step("joined", article.decision in ("opened", "changed", "confirmed"), what, article.why)
+
+
+def _sent(delivery: Delivery, tree: Tree | None) -> Step:
+    told = alert_line(delivery)
+    what = f"message {told['id'][:8]} ({told['kind']}) to {told['receiver']}: {delivery.status}"
+    if delivery.attempts > 1:
+        what += f" after {delivery.attempts} tries"
+    why = ": ".join(part for part in (delivery.reason, delivery.error) if part)
+    where = line(delivery.alert.route, tree) if delivery.alert.route else ""
+    return Step("sent", delivery.status == "sent", what, (where + why).removesuffix(": "))
+
+
+def _latest(found: Any, wanted: str) -> Report | None:
+    reports = [report for report in found if report.article_id == wanted]
+    return max(reports, key=lambda report: report.revision) if reports else None
+
+
+def _latest_article(log: Log, topic: str, wanted: str) -> Article | None:
+    articles = [a for a in rows(log, topic, Article) if a.id == wanted]
+    return max(articles, key=lambda a: a.revision) if articles else None

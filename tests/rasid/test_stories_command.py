@@ -1,0 +1,175 @@
+"""The commands that tell what is known of stories and messages, and why."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import feedparser
+import pytest
+from typer.testing import CliRunner, Result
+
+from alerts.receivers import Receiver, SlackOptions
+from alerts.routing import Match, Route
+from alerts.silences import SilenceReader
+from rasid.atom import atom
+from rasid.cli import app
+from streams.sqlite import SqliteLog
+from tests.fakes.alerts_bench import Bench, make_flag, make_report, utc_now
+from tests.fakes.slack_server import SlackServer
+
+CONFIG = """\
+log: sqlite://{log}
+receivers:
+  - name: desk
+    slack: {{webhook_url: "{webhook}"}}
+  - name: editors
+    terminal: {{}}
+route:
+  receiver: desk
+  routes:
+    - receiver: editors
+      match:
+        country: SY
+"""
+
+
+@pytest.fixture
+def slack() -> Iterator[SlackServer]:
+    with SlackServer() as server:
+        yield server
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(SqliteLog(tmp_path / "rasid.db", clock=utc_now))
+    yield bench
+    bench.close()
+
+
+@pytest.fixture
+def config(tmp_path: Path, slack: SlackServer) -> Path:
+    path = tmp_path / "rasid.yaml"
+    path.write_text(CONFIG.format(log=tmp_path / "rasid.db", webhook=slack.webhook_url), "utf-8")
+    return path
+
+
+def tell(bench: Bench, slack: SlackServer, *reports: Any, settled: int) -> None:
+    """Run the alert stage on these until so many messages are done with."""
+    desk = Receiver("desk", SlackOptions(webhook_url=slack.webhook_url))
+    route = Route("desk", routes=(Route("editors", Match(country=("SY",))),))
+    bench.put(*reports)
+    bench.start(bench.stage([desk], route, silences=SilenceReader(bench.log)))
+    bench.until_settled(settled)
+    bench.stop()
+
+
+def report(article_id: str, **changes: Any) -> Any:
+    fields = {"seen": utc_now(), "source": f"outlet-{article_id}", "source_name": article_id}
+    flags = (make_flag(places=("الواحة",)),)
+    return make_report(article_id, **{**fields, "flags": flags, **changes})
+
+
+def run(config: Path, *words: str) -> Result:
+    return CliRunner().invoke(app, [*words, "--config", str(config)])
+
+
+def test_stories_are_listed_and_shown_with_what_is_independent(
+    bench: Bench, slack: SlackServer, config: Path
+) -> None:
+    copy = report("a3", sketch=report("a1").sketch)
+    tell(bench, slack, report("a1"), report("a2"), copy, settled=2)
+    (listed,) = json.loads(run(config, "stories", "list", "--json").stdout)
+    assert (listed["state"], listed["articles"], listed["independent"]) == ("attacked", 3, 2)
+    assert "الواحة" in run(config, "stories", "list").stdout
+    whole = json.loads(run(config, "stories", "show", listed["id"][:6], "--json").stdout)
+    assert [(a["id"], a["independent"], a["copy_of"]) for a in whole["articles"]] == [
+        ("a1", True, None), ("a2", True, None), ("a3", False, "a1"),
+    ]  # fmt: skip
+    assert [(a["receiver"], a["kind"], a["status"]) for a in whole["alerts"]] == [
+        ("desk", "opened", "sent"), ("desk", "confirmed", "sent"),
+    ]  # fmt: skip
+    shown = run(config, "stories", "show", listed["id"][:6]).stdout
+    assert "same place (واحه)" in shown
+    missing = run(config, "stories", "show", "ffff")
+    assert missing.exit_code == 1
+
+
+def test_alerts_are_listed_and_shown(bench: Bench, slack: SlackServer, config: Path) -> None:
+    tell(bench, slack, report("a1"), settled=1)
+    (listed,) = json.loads(run(config, "alerts", "list", "--json").stdout)
+    assert (listed["receiver"], listed["status"], listed["route"]) == ("desk", "sent", "route")
+    shown = run(config, "alerts", "show", listed["id"][:8]).stdout
+    assert "oil_field: attacked" in shown
+    assert json.loads(run(config, "alerts", "list", "--json", "--receiver", "x").stdout) == []
+
+
+def test_a_route_tells_who_gets_a_story_and_which_line_says_why_not(
+    bench: Bench, slack: SlackServer, config: Path, tmp_path: Path
+) -> None:
+    tell(bench, slack, report("a1"), settled=1)
+    (listed,) = json.loads(run(config, "stories", "list", "--json").stdout)
+    said = run(config, "route", "test", listed["id"][:8]).stdout.splitlines()
+    assert said == [
+        f"✗ editors: {config}:10: route.routes[0]: country is LY, not SY",
+        f"✓ desk: {config}:7: route: gets it",
+    ]
+    whole = run(config, "stories", "show", listed["id"], "--json").stdout
+    (tmp_path / "story.json").write_text(whole.replace('"LY"', '"SY"'), "utf-8")
+    steps = json.loads(run(config, "route", "test", str(tmp_path / "story.json"), "--json").stdout)
+    assert [(step["receiver"], step["gets_it"]) for step in steps] == [("editors", True)]
+
+
+def test_why_tells_the_way_of_a_message_and_of_one_that_was_not_made(
+    bench: Bench, slack: SlackServer, config: Path
+) -> None:
+    tell(bench, slack, report("a1"), report("a2", sketch=report("a1").sketch), settled=1)
+    (alert,) = bench.alerts()
+    (way,) = json.loads(run(config, "why", alert.id[:8], "--json").stdout)
+    assert [(step["step"], step["went_on"]) for step in way["steps"]] == [
+        ("flagged", True), ("joined", True), ("sent", True),
+    ]  # fmt: skip
+    both = run(config, "why", alert.story_id[:8]).stdout
+    assert "copy" in both
+    assert "no message of its own" in both
+    assert f"its story was told by message {alert.id[:8]}" in both
+
+
+def test_why_names_the_silence_that_held_a_message(
+    bench: Bench, slack: SlackServer, config: Path
+) -> None:
+    added = run(
+        config, "silence", "add", "country=LY", "--author", "samira", "--reason", "maintenance"
+    )
+    assert added.exit_code == 0
+    tell(bench, slack, report("a1"), settled=1)
+    (story,) = bench.stories()
+    why = run(config, "why", story.id[:8]).stdout
+    assert f"silence {added.stdout.strip()} by samira until" in why
+    assert f"{config}:7: route" in why
+    listed = json.loads(run(config, "silence", "list", "--json").stdout)
+    assert [(s["author"], s["reason"], s["match"]) for s in listed] == [
+        ("samira", "maintenance", {"country": ["LY"]})
+    ]
+    assert run(config, "silence", "expire", added.stdout.strip()).exit_code == 0
+    assert run(config, "silence", "list").stdout == ""
+    assert "samira" in run(config, "silence", "list", "--all").stdout
+
+
+@pytest.mark.parametrize("words", [["nonsense"], ["colour=red"], []])
+def test_a_silence_of_nothing_is_refused(config: Path, words: list[str]) -> None:
+    refused = run(config, "silence", "add", *words, "--author", "a", "--reason", "b")
+    assert refused.exit_code == 2
+
+
+def test_stories_are_an_atom_feed(bench: Bench, slack: SlackServer) -> None:
+    hostile = report("a1", title="<b>قصف</b> & \x00 \ud800", url="https://news.example/a?b&c")
+    title = hostile.title.encode("utf-8", "replace").decode()
+    tell(bench, slack, report("a1", title=title, url=hostile.url), settled=1)
+    feed = feedparser.parse(atom(bench.stories(), datetime(2026, 3, 1, tzinfo=UTC)))
+    assert not feed.bozo
+    (entry,) = feed.entries
+    assert entry.link == "https://news.example/a?b&c"
+    assert entry.id == f"urn:rasid:story:{bench.stories()[0].id}"
+    assert "attacked" in entry.summary
