@@ -279,7 +279,10 @@ class App:
         return {**waiting, **self._failures}
 
     def run(self) -> int:
-        """Work until a signal; the exit code. Call from the main thread."""
+        """Work until a signal; the exit code. Call from the main thread.
+
+        Raises IdentityTaken."""
+        self._log.claim()
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
         signal.signal(signal.SIGHUP, self._on_hangup)

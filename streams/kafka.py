@@ -56,6 +56,12 @@ class KafkaLog:
             self._stages.add(stage)
         return stage
 
+    def claim(self) -> None:
+        with self._lock:
+            stages = list(self._stages)
+        for stage in stages:
+            stage.refuse_twin()
+
     # --- looking --------------------------------------------------------------------------
 
     def read(self, topic: str, start: int | Mapping[int, int] | None = None) -> Iterator[Message]:
@@ -121,6 +127,11 @@ class KafkaLog:
                 else kafka_look.topic_info(looks[name], positions)
                 for name in by_name
             ]
+
+    def problems(self) -> Sequence[str]:
+        with translated(self._options):
+            self._existing(TOPICS[0])
+            return self._cluster.problems()
 
     def lag(self) -> Mapping[str, int]:
         behind: Counter[str] = Counter()

@@ -98,8 +98,10 @@ class Cluster:
 
     def problems(self) -> list[str]:
         """What is wrong with the topics' partitions, in sentences."""
-        wrong = []
-        for name, partitions in self.partitions().items():
+        found = self.partitions()
+        absent = [self.physical(name) for name in (*TOPICS, *TABLES) if name not in found]
+        wrong = [f"{self.options.shown}: {topic} is missing" for topic in absent]
+        for name, partitions in found.items():
             wanted = self.options.partitions if name in MANY else 1
             if partitions != wanted:
                 wrong.append(
@@ -207,6 +209,12 @@ class Cluster:
             for group, offsets in self.admin().list_group_offsets(mine).items()
         }
 
+    def members(self, stage: str, instance: str) -> list[str]:
+        """Under which ids the group of a stage has an instance of that name: one, or none."""
+        group = self.group(stage)
+        found = self.admin().describe_groups([group])[group]
+        return [m["member_id"] for m in found["members"] if m["group_instance_id"] == instance]
+
     def leave(self, stage: str) -> None:
         """Take this instance out of the stage's group at once: a static member would be waited
         for until its session ends."""
@@ -221,8 +229,3 @@ class Cluster:
             admin, self._admin = self._admin, None
         if admin is not None:
             admin.close()
-
-
-def group_states(cluster: Cluster, stage: str) -> Any:
-    """The group of a stage as the cluster describes it: state and members."""
-    return cluster.admin().describe_groups([cluster.group(stage)])[cluster.group(stage)]

@@ -161,8 +161,15 @@ class Log(Protocol):
         """A seat for a stage, not yet acquired. `reads`: the topics it polls, urgent first.
         A stage new to the log starts at the beginning of each."""
 
+    def claim(self) -> None:
+        """Refuse to go on where another process of this machine works a stage of ours under our
+        name: raises IdentityTaken."""
+
     def topics(self) -> Sequence[TopicInfo]:
         """Every topic and table there is, with counts, sizes, positions."""
+
+    def problems(self) -> Sequence[str]:
+        """What is wrong with the topics that are there, a sentence each."""
 
     def lag(self) -> Mapping[str, int]:
         """How many messages each stage is behind the ends of what it reads; on Kafka, where

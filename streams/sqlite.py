@@ -78,6 +78,9 @@ class SqliteLog:
             max_page_count=self._max_page_count,
         )
 
+    def claim(self) -> None:
+        """Processes that share a file need no names: one works, the others stand by."""
+
     def topics(self) -> Sequence[TopicInfo]:
         with translated(self._path), closing(self._reader()) as connection:
             connection.execute("BEGIN")  # one moment for all of them
@@ -93,6 +96,9 @@ class SqliteLog:
                 ]
             finally:
                 roll_back(connection)
+
+    def problems(self) -> Sequence[str]:
+        return []
 
     def lag(self) -> Mapping[str, int]:
         behind: Counter[str] = Counter()

@@ -58,9 +58,19 @@ def read(
 
 
 @app.command()
-def topics(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def topics(
+    check: Annotated[
+        bool, typer.Option("--check", help="Only tell what is wrong with the topics on Kafka.")
+    ] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """List topics and tables with counts, positions and lag, and what waits for whom."""
     carrier = open_configured_log(config)
+    if check:
+        if problems := carrier.problems():
+            fail("\n".join(problems))
+        return
     found = [_topic(info) for info in carrier.topics()]
     waiting = _waiting(carrier)
     if as_json:
