@@ -99,11 +99,17 @@ class KafkaStage:
 
     def close(self) -> None:
         with self._lock:
+            self._settle()
             self._forget()
             member, self._member = self._member, None
             if member is not None:
                 member.leave()
             self._seat.leave()
+
+    def _settle(self) -> None:
+        """Whoever looks after us sees what we wrote."""
+        with suppress(kafka_errors.KafkaError, LogUnavailable):
+            self._cluster.settle()
 
     def _forget(self) -> None:
         writer, self._writer = self._writer, None
@@ -313,7 +319,7 @@ class KafkaStage:
                     item.key,
                     item.value,
                     item.partition_key,
-                    now_us,
+                    now_us if item.time is None else to_us(item.time),
                 )
             )
         return records
