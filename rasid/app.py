@@ -335,7 +335,8 @@ class App:
 
     def run(self, held: HeldSignals | None = None) -> int:
         """Work until a signal, which `held` may have met already; the exit code. Call from the
-        main thread. Raises LogCorrupt: the log is none, or damaged."""
+        main thread. Raises IdentityTaken, and LogCorrupt: the log is none, or damaged."""
+        self._log.claim()
         with suppress(LogUnavailable):  # not made yet, or away for a while: the stages wait
             self._log.topics()
         signal.signal(signal.SIGTERM, self._on_signal)

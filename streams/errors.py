@@ -15,6 +15,8 @@
     ├── RuleError            a rule file is wrong (processors)
     └── SendError            a message was not taken (alerts)
 
+    TooLarge (a ValueError)  a record above what the log's carrier takes
+
 Each carries `reason`, a word from the closed set of its class (a metric label,
 a column of a table), and `retryable`: whether the same call may succeed later.
 """
@@ -52,6 +54,10 @@ class LogUnavailable(LogError):
 
     def __init__(self, message: str, *, reason: str) -> None:
         super().__init__(message, reason=reason, retryable=True)
+
+
+class TooLarge(ValueError):
+    """A record above what the log's carrier takes: its own fault, not the log's."""
 
 
 class LogCorrupt(LogError):

@@ -33,7 +33,7 @@ from streams.kafka_records import message_of
 from streams.kafka_stage import KafkaStage
 from streams.kafka_tables import Store
 from streams.kafka_topics import Cluster
-from streams.log import Clock, Message, TopicInfo
+from streams.log import Clock, Message, Positions, Row, TopicInfo
 from streams.records import TABLES, TOPICS
 
 LOOKED_AT: Final = 100  # offsets up to which `lag` counts exactly
@@ -55,6 +55,12 @@ class KafkaLog:
         with self._lock:
             self._stages.add(stage)
         return stage
+
+    def claim(self) -> None:
+        with self._lock:
+            stages = list(self._stages)
+        for stage in stages:
+            stage.refuse_twin()
 
     # --- looking --------------------------------------------------------------------------
 
@@ -95,12 +101,9 @@ class KafkaLog:
     def _read_table(self, table: str, starts: Offsets, ends: Offsets) -> Iterator[Message]:
         with translated(self._options):
             store = self._stored(table, starts, ends)
-        try:
-            for row in store.scan(table):
-                assert row.time is not None
-                yield Message(table, 0, 0, row.key, row.time, row.value)
-        finally:
-            store.close()
+        for row in self._rows(store, table):
+            assert row.time is not None
+            yield Message(table, 0, 0, row.key, row.time, row.value)
 
     def _stored(self, table: str, starts: Offsets, ends: Offsets) -> Store:
         store = Store()
@@ -122,6 +125,11 @@ class KafkaLog:
                 for name in by_name
             ]
 
+    def problems(self) -> Sequence[str]:
+        with translated(self._options):
+            self._existing(TOPICS[0])
+            return self._cluster.problems()
+
     def lag(self) -> Mapping[str, int]:
         behind: Counter[str] = Counter()
         with translated(self._options):
@@ -139,6 +147,39 @@ class KafkaLog:
         if end - offset > LOOKED_AT:
             return end - offset
         return sum(len(page) for page in self._reader.pages({tp: offset}, {tp: end}))
+
+    def rows(self, table: str) -> Iterator[Row]:
+        with translated(self._options):
+            starts, ends = self._reader.bounds(self._existing(table))
+            store = self._stored(table, starts, ends)
+        return self._rows(store, table)
+
+    def _rows(self, store: Store, table: str) -> Iterator[Row]:
+        try:
+            yield from store.scan(table)
+        finally:
+            store.close()
+
+    def positions(self) -> Mapping[str, Positions]:
+        found: dict[str, dict[str, dict[int, int]]] = {}
+        with translated(self._options):
+            for stage, at in self._cluster.positions().items():
+                for tp, offset in at.items():
+                    topic = self._cluster.logical(tp.topic)
+                    if topic in TOPICS:
+                        found.setdefault(stage, {}).setdefault(topic, {})[tp.partition] = offset
+        return found
+
+    def set_positions(self, stage: str, positions: Positions) -> None:
+        with translated(self._options):
+            self._cluster.set_positions(
+                stage,
+                {
+                    TopicPartition(self._cluster.physical(topic), partition): offset
+                    for topic, at in positions.items()
+                    for partition, offset in at.items()
+                },
+            )
 
     # --- letting go -----------------------------------------------------------------------
 

@@ -75,16 +75,21 @@ class Member:
         return None
 
     def _poll(self, timeout_s: float, records: int) -> Mapping[TopicPartition, Sequence[Any]]:
-        try:
-            found: Mapping[TopicPartition, Sequence[Any]] = self._consumer.poll(
-                timeout_ms=int(timeout_s * 1000), max_records=records
-            )
-        except kafka_errors.FencedInstanceIdError as error:
-            raise IdentityTaken(
-                f"another process works stage {self._stage} as instance"
-                f" {self._cluster.options.instance!r}; give each an `instance:` of its own"
-            ) from error
+        found: Mapping[TopicPartition, Sequence[Any]] = self._consumer.poll(
+            timeout_ms=int(timeout_s * 1000), max_records=records
+        )
         return found
+
+    def check(self) -> None:
+        """Ask the group whether we are still its member. The client library does not tell that
+        another took our name; it stops asking. Raises IdentityTaken."""
+        name = self._cluster.options.instance
+        for member_id in self._cluster.members(self._stage, name):
+            if member_id != self.metadata().member_id:
+                raise IdentityTaken(
+                    f"another process works stage {self._stage} as instance {name!r}; give each"
+                    " an `instance:` of its own"
+                )
 
     def metadata(self) -> Any:
         """What the broker knows a living member by, for its commits."""

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import xxhash
 
+from streams.errors import TooLarge
 from streams.kafka_client import RECORD_BYTES
 from streams.log import Message
 from streams.sqlite_names import from_us
@@ -24,10 +25,6 @@ from streams.sqlite_tables import Columns
 
 Headers = list[tuple[str, bytes]]
 _OVERHEAD: Final = 100  # bytes of a record beside key, value and headers, at most
-
-
-class TooLarge(ValueError):
-    """A record above what brokers take. It is not the log's fault, but the record's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -25,7 +25,7 @@ from typing import Final
 from kafka import errors as kafka_errors
 from kafka.structs import TopicPartition
 
-from streams.errors import LogUnavailable, OwnershipLost
+from streams.errors import IdentityTaken, LogUnavailable, OwnershipLost
 from streams.kafka_client import REQUEST_S, translated
 from streams.kafka_member import Member
 from streams.kafka_records import Outgoing, message_of, outgoing
@@ -37,6 +37,7 @@ from streams.seats import Seat
 from streams.sqlite_names import to_us
 
 EXPIRE_ROWS: Final = 500  # deleted in one transaction
+LISTEN_S: Final = 5.0  # without a record, the brokers are asked whether they are there
 
 
 class KafkaStage:
@@ -55,6 +56,7 @@ class KafkaStage:
         self._positions: dict[TopicPartition, int] = {}  # as committed
         self._cursors: dict[TopicPartition, int] = {}  # where the next poll goes on
         self._given: dict[TopicPartition, deque[int]] = {}  # offsets given out, not committed
+        self._heard = time.monotonic()  # of the brokers
         self._waiting: dict[str, deque[Message]] = {}  # read, not given out, by topic
 
     # --- the seat -------------------------------------------------------------------------
@@ -85,6 +87,7 @@ class KafkaStage:
 
     def _begin(self, member: Member) -> None:
         """Fence who worked these partitions before, then learn where it left them."""
+        member.check()
         slots = {tp.topic: self._cluster.partitions() for tp in member.owned}
         alone = all(slots[tp.topic][self._cluster.logical(tp.topic)] == 1 for tp in member.owned)
         slot = "0" if alone else f"{self._cluster.options.instance}.0"
@@ -96,11 +99,17 @@ class KafkaStage:
 
     def close(self) -> None:
         with self._lock:
+            self._settle()
             self._forget()
             member, self._member = self._member, None
             if member is not None:
                 member.leave()
             self._seat.leave()
+
+    def _settle(self) -> None:
+        """Whoever looks after us sees what we wrote."""
+        with suppress(kafka_errors.KafkaError, LogUnavailable):
+            self._cluster.settle()
 
     def _forget(self) -> None:
         writer, self._writer = self._writer, None
@@ -110,6 +119,19 @@ class KafkaStage:
             writer.close()
         if tables is not None:
             tables.close()
+
+    def refuse_twin(self) -> None:
+        """Raises IdentityTaken when another process of this machine goes by our name."""
+        with self._lock:
+            is_held = self._seat.held
+            if not self._seat.take(0):
+                raise IdentityTaken(
+                    f"stage {self.name} is worked by another process of this machine as instance"
+                    f" {self._cluster.options.instance!r}; stop it, or give one of the two an"
+                    " `instance:` of its own"
+                )
+            if not is_held:
+                self._seat.leave()
 
     def _drop(self) -> None:
         """Let all go, and stay in the group by name: we are coming back."""
@@ -131,6 +153,9 @@ class KafkaStage:
             except OwnershipLost:
                 self._forget()
                 raise
+            except IdentityTaken:
+                self._drop()  # to leave the group now would take the other one out of it
+                raise
 
     def owns(self, partition_key: str) -> bool:
         with self._working() as (_, _, tables):
@@ -144,18 +169,29 @@ class KafkaStage:
         with self._working() as (member, _, _):
             if not self._reads:
                 self._fetch(member, timeout_s)  # stay a living member
+                self._listen(member)
                 return ()
             while True:
                 if messages := self._take(member, max_records):
+                    self._heard = time.monotonic()
                     return messages
                 left = deadline - time.monotonic()
                 if left > 0:
                     self._fetch(member, left)
                 elif timeout_s > 0:
+                    self._listen(member)
                     return ()
                 else:  # no time to wait for the broker to tell: ask it
                     self._fetch_all(member, self._reads)
                     return self._take(member, max_records)
+
+    def _listen(self, member: Member) -> None:
+        """A consumer says nothing of brokers that are away, nor of another under its name:
+        where it has brought nothing for a while, ask."""
+        if time.monotonic() - self._heard > LISTEN_S:
+            member.check()
+            self._cluster.stable_ends(member.owned)
+            self._heard = time.monotonic()
 
     def rewind(self) -> None:
         with self._lock:
@@ -229,6 +265,8 @@ class KafkaStage:
             try:
                 writer.write(records, moved or {fence: self._positions[fence]}, member.metadata())
             except kafka_errors.KafkaError as error:
+                with suppress(kafka_errors.KafkaError):
+                    member.check()
                 raise OwnershipLost(
                     f"{self._cluster.options.shown}: a commit of stage {self.name} was refused or"
                     f" not answered ({type(error).__name__}: {error}); it is looked up and gone on"
@@ -281,7 +319,7 @@ class KafkaStage:
                     item.key,
                     item.value,
                     item.partition_key,
-                    now_us,
+                    now_us if item.time is None else to_us(item.time),
                 )
             )
         return records

@@ -19,7 +19,7 @@ from streams.kafka_reader import Reader
 from streams.kafka_records import Outgoing, columns_of, outgoing, partition_of
 from streams.kafka_topics import MANY, OWNED, Cluster
 from streams.log import Row, Transaction
-from streams.sqlite_names import ensure_name, quoted, to_us
+from streams.sqlite_names import ensure_name, quoted
 from streams.sqlite_tables import Columns
 
 log = structlog.get_logger(__name__)
@@ -152,10 +152,8 @@ class Tables:
                 at = before.partition_key
                 if partition_of(at, count) != partition_of(row.partition_key, count):
                     records.append(outgoing(topic, count, key, None, at, now_us, is_row=True))
-            due = None if row.due is None else to_us(row.due)
-            records.append(
-                outgoing(topic, count, key, row.value, row.partition_key, now_us, due, is_row=True)
-            )
+            _, value, due, at, written = sqlite_tables.columns(row, now_us)
+            records.append(outgoing(topic, count, key, value, at, written, due, is_row=True))
         return records
 
     def apply(self, tx: Transaction, now_us: int) -> None:

@@ -22,7 +22,7 @@ from kafka import KafkaAdminClient
 from kafka import errors as kafka_errors
 from kafka.admin import MemberToRemove, OffsetSpec
 from kafka.protocol.consumer import IsolationLevel
-from kafka.structs import TopicPartition
+from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from streams import kafka_client
 from streams.errors import LogCorrupt, LogUnavailable
@@ -69,6 +69,7 @@ class Cluster:
         self._lock = threading.Lock()
         self._admin: KafkaAdminClient | None = None
         self._partitions: dict[str, int] = {}
+        self._unsettled: set[str] = set()  # transactional ids
 
     # --- names ----------------------------------------------------------------------------
 
@@ -98,8 +99,10 @@ class Cluster:
 
     def problems(self) -> list[str]:
         """What is wrong with the topics' partitions, in sentences."""
-        wrong = []
-        for name, partitions in self.partitions().items():
+        found = self.partitions()
+        absent = [self.physical(name) for name in (*TOPICS, *TABLES) if name not in found]
+        wrong = [f"{self.options.shown}: {topic} is missing" for topic in absent]
+        for name, partitions in found.items():
             wanted = self.options.partitions if name in MANY else 1
             if partitions != wanted:
                 wrong.append(
@@ -174,27 +177,37 @@ class Cluster:
         spec: Any,
         isolation: Any = IsolationLevel.READ_COMMITTED,
     ) -> dict[TopicPartition, int]:
+        self.settle()
         asked = dict.fromkeys(partitions, spec)
         if not asked:
             return {}
         found = self.admin().list_partition_offsets(asked, isolation_level=isolation)
         return {partition: offset.offset for partition, offset in found.items()}
 
-    def settled(self, transactional_id: str) -> None:
-        """Wait until what was committed under this id can be read. The coordinator answers a
-        commit once it is certain; the markers that show it to readers follow."""
+    def committed(self, transactional_id: str) -> None:
+        """Remember that something was committed under this id. The coordinator answers a commit
+        once it is certain; the markers that show it to readers follow within milliseconds."""
+        with self._lock:
+            self._unsettled.add(transactional_id)
+
+    def settle(self) -> None:
+        """Wait until what was committed here can be read: before any look at the present end."""
+        with self._lock:
+            waited_for, self._unsettled = self._unsettled, set()
         deadline = time.monotonic() + REQUEST_S
-        while time.monotonic() < deadline:
-            found = self.admin().describe_transactions([transactional_id])[transactional_id]
-            if not found.state.startswith("Prepare"):
-                return
-            time.sleep(0.001)
-        raise LogUnavailable(
-            f"{self.options.shown}: a commit stays unfinished; look at the brokers", reason="away"
-        )
+        while waited_for:
+            found = self.admin().describe_transactions(sorted(waited_for))
+            waited_for = {name for name, it in found.items() if it.state.startswith("Prepare")}
+            if waited_for and time.monotonic() > deadline:
+                raise LogUnavailable(
+                    f"{self.options.shown}: a commit stays unfinished; look at the brokers",
+                    reason="away",
+                )
+            time.sleep(0.001 if waited_for else 0)
 
     def positions(self) -> dict[str, dict[TopicPartition, int]]:
         """stage → where it stands in each partition it reads."""
+        self.settle()
         mark = self.group("")
         groups = [g["group_id"] for g in self.admin().list_groups()]
         mine = [group for group in groups if group.startswith(mark)]
@@ -206,6 +219,16 @@ class Cluster:
             }
             for group, offsets in self.admin().list_group_offsets(mine).items()
         }
+
+    def set_positions(self, stage: str, offsets: Mapping[TopicPartition, int]) -> None:
+        notes = {tp: OffsetAndMetadata(offset, "", -1) for tp, offset in offsets.items()}
+        self.admin().alter_group_offsets(self.group(stage), notes)
+
+    def members(self, stage: str, instance: str) -> list[str]:
+        """Under which ids the group of a stage has an instance of that name: one, or none."""
+        group = self.group(stage)
+        found = self.admin().describe_groups([group])[group]
+        return [m["member_id"] for m in found["members"] if m["group_instance_id"] == instance]
 
     def leave(self, stage: str) -> None:
         """Take this instance out of the stage's group at once: a static member would be waited
@@ -221,8 +244,3 @@ class Cluster:
             admin, self._admin = self._admin, None
         if admin is not None:
             admin.close()
-
-
-def group_states(cluster: Cluster, stage: str) -> Any:
-    """The group of a stage as the cluster describes it: state and members."""
-    return cluster.admin().describe_groups([cluster.group(stage)])[cluster.group(stage)]

@@ -1,7 +1,7 @@
 """A stage's transactions: records and positions, all of them or none.
 
     write: 1. begin  2. send the records  3. send the positions, with the group's
-           metadata, by which a zombie is known  4. commit  5. wait until readers see it
+           metadata, by which a zombie is known  4. commit
 
 A producer that failed is not used again. Its successor under the same id ends what it left
 open: whatever the cluster had committed stays, the rest is undone.
@@ -44,7 +44,7 @@ class Writer:
         positions: Mapping[TopicPartition, int],
         group: Any,
     ) -> None:
-        """All of it durable and readable on return."""
+        """All of it durable on return; `Cluster.settle` waits until readers see it."""
         deadline = time.monotonic() + COMMIT_S
         self._producer.begin_transaction()
         for record in records:
@@ -60,7 +60,7 @@ class Writer:
         offsets = {tp: OffsetAndMetadata(at, "", -1) for tp, at in positions.items()}
         self._wait(steps.send_offsets_to_transaction(offsets, group), deadline)
         self._wait(steps.begin_commit(), deadline)
-        self._cluster.settled(self._id)
+        self._cluster.committed(self._id)
 
     def _wait(self, result: Any, deadline: float) -> None:
         self._producer._sender.wakeup()

@@ -66,9 +66,10 @@ def ensure_name(connection: sqlite3.Connection, kind: str, name: str) -> None:
 
 def append_records(connection: sqlite3.Connection, tx: Transaction, now: int, known: Known) -> None:
     """Number the records on from each topic's end. What is not `known` is created."""
-    by_topic: dict[str, list[tuple[str, bytes]]] = {}
+    by_topic: dict[str, list[tuple[str, int, bytes]]] = {}
     for item in tx.appends:
-        by_topic.setdefault(item.topic, []).append((item.key, item.value))
+        at = now if item.time is None else to_us(item.time)
+        by_topic.setdefault(item.topic, []).append((item.key, at, item.value))
     for topic, items in by_topic.items():
         if ("topic", topic) not in known:
             ensure_name(connection, "topic", topic)
@@ -78,12 +79,12 @@ def append_records(connection: sqlite3.Connection, tx: Transaction, now: int, kn
         insert_many(
             connection,
             quoted("topic", topic),
-            [(end + at, key, now, value) for at, (key, value) in enumerate(items)],
+            [(end + number, *item) for number, item in enumerate(items)],
         )
         connection.execute(
             "UPDATE rasid_names SET end_offset = end_offset + ?, records = records + ?,"
             " bytes = bytes + ? WHERE name = ?",
-            (len(items), len(items), sum(len(value) for _, value in items), topic),
+            (len(items), len(items), sum(len(value) for _, _, value in items), topic),
         )
 
 

@@ -24,7 +24,7 @@ def columns(row: Row, now_us: int) -> Columns:
         row.value,
         None if row.due is None else to_us(row.due),
         row.partition_key,
-        now_us,
+        now_us if row.time is None else to_us(row.time),
     )
 
 
