@@ -25,6 +25,8 @@ from processors.arabic import FIXED, NAME, NOUN, VERB
 from processors.text import QUOTES
 
 MAX_CACHED: Final = 150_000
+# Hyphens, in a word or between two, are looked across in text (processors.text.joined).
+_HYPHEN: Final = re.compile(r"(?<=[^\W_])-(?=[^\W_])| - ")
 RARE: Final = 0.02  # what a word costs that ordinary text does not have
 CLASSES: Final = {"nouns": NOUN, "verbs": VERB, "names": NAME, "words": FIXED}
 
@@ -111,7 +113,7 @@ class Lexicon(dict[str, Entry | None]):
         slots: list[tuple[int, ...]] = []
         if kind == VERB and " " in term.text.strip():
             kind = NOUN  # the other words of a verb's phrase; the verb itself has its slash
-        for piece in term.text.split():
+        for piece in _HYPHEN.sub(" ", term.text).split():
             if piece[0] == "~":
                 gap = int(piece[1:] or 1)
                 nodes = [node.far.setdefault(gap, Node()) for node in nodes]

@@ -140,7 +140,9 @@ class Modality:
 
     def _lasting(self, at: int, tokens: list[str]) -> bool:
         """Whether a year only says since when (منذ آذار 2013)."""
-        return any(self._fold(token) in self._since for token in tokens[max(0, at - 4) : at])
+        return any(
+            self._fold(token).lower() in self._since for token in tokens[max(0, at - 4) : at]
+        )
 
 
 def _before(hit: Hit, trigger: Hit, reach: int) -> bool:

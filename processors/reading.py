@@ -15,7 +15,7 @@ from processors.matching import Scene, matches, set_scene
 from processors.modality import Modality
 from processors.places import Gazette
 from processors.rules import Rule, Rulebook
-from processors.text import Sentence, sentences, words
+from processors.text import Sentence, joined, sentences, words
 
 LEAD_SENTENCES = 3
 CONTEXT_SENTENCES = 8
@@ -65,7 +65,8 @@ def read(book: Rulebook, document: Document, *, whole: bool = False) -> Reading 
     """Take a document apart. None when no rule can match it, unless the `whole` of it is
     wanted, every sentence in full (for explaining)."""
     look = book.lexicon.__getitem__
-    title, text = words(document.title), words(document.text)
+    as_words = _latin_words if book.script == "latin" else words
+    title, text = as_words(document.title), as_words(document.text)
     title_entries, text_entries = list(map(look, title)), list(map(look, text))
     anchors = book.lexicon.anchors
     if not whole and anchors.isdisjoint(text_entries) and anchors.isdisjoint(title_entries):
@@ -101,6 +102,10 @@ def read(book: Rulebook, document: Document, *, whole: bool = False) -> Reading 
             if sentence.index < CONTEXT_SENTENCES:
                 reading.lead |= scene.mask
     return reading
+
+
+def _latin_words(text: str) -> list[str]:
+    return words(joined(text))
 
 
 def _possible(book: Rulebook, parts: tuple[Part, ...]) -> Iterator[tuple[Sentence, Scene]]:
