@@ -61,8 +61,6 @@ def metrics() -> str:
     registry = App(Config(serve="none")).registry
     rows = []
     for family in sorted(registry.collect(), key=lambda f: f.name):
-        if not family.name.startswith("rasid_"):
-            continue
         name = family.name + ("_total" if family.type == "counter" else "")
         labels = ", ".join(f"`{n}`" for n in _labels(registry, family.name))
         rows.append(f"| `{name}` | {family.type} | {labels} | {family.documentation} |")
