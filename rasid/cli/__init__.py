@@ -58,7 +58,8 @@ def main() -> None:
     try:
         app()
     except RasidError as error:
-        fail(str(error))
+        hint = getattr(error, "hint", "")  # a FetchError's: what to do
+        fail(f"{error}; {hint}" if hint else str(error))
     except BrokenPipeError:  # the reader of our output has gone: `rasid log read | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
