@@ -1,5 +1,6 @@
 """`rasid flag`: what a text would be flagged for, and why."""
 
+import codecs
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -11,6 +12,7 @@ import msgspec
 import typer
 
 from rasid.cli.common import ConfigOption, JsonOption, fail, load_config, print_json
+from rasid.cli.jsonlines import Row, one_line
 
 if TYPE_CHECKING:
     from processors.flagger import Document, Flagger
@@ -26,7 +28,10 @@ def flag(
     ] = None,
     jsonl: Annotated[
         bool,
-        typer.Option("--jsonl", help="One JSON object a line in (`text`, …), one a line out."),
+        typer.Option(
+            "--jsonl",
+            help="One JSON object a line in (`text`, …), one a line out; files and - only.",
+        ),
     ] = False,
     title: Annotated[
         str | None, typer.Option(help="The headline; else the text's first line, if short.")
@@ -45,10 +50,12 @@ def flag(
     {"error": …} in its place, a message with its number on standard error, and exit code 1
     at the end.
     """
+    names = inputs or ["-"]
+    if jsonl and (urls := [name for name in names if _is_url(name)]):
+        fail(f"{urls[0]}: --jsonl reads files and standard input (-) only", code=2)
     from processors.flagger import load_flagger
 
     flagger = load_flagger(load_config(config).rules)
-    names = inputs or ["-"]
     if jsonl:
         good = True
         for name in names:
@@ -90,34 +97,24 @@ def flag_lines(flagger: "Flagger", lines: Iterable[bytes], out: IO[str], errors:
     good = True
     for number, line in enumerate(lines, 1):
         try:
-            row = _parse(line)
-            row["flags"] = _flags_of_row(flagger, row)
-            text = json.dumps(row, ensure_ascii=False)
-            text.encode()
-        except UnicodeEncodeError:  # a lone surrogate: only as an escape can it be written
-            text = json.dumps(row)
+            row = _parse(line.removeprefix(codecs.BOM_UTF8) if number == 1 else line)
+            text = row.with_member("flags", _flags_of_row(flagger, row.values))
         except ValueError as error:
             good = False
             errors.write(f"rasid: line {number}: {error}\n")
             text = json.dumps({"error": f"line {number}: {error}"}, ensure_ascii=False)
-        out.write(text + "\n")
+        out.write(one_line(text) + "\n")
     out.flush()
     return good
 
 
-def _parse(line: bytes) -> dict[str, Any]:
+def _parse(line: bytes) -> Row:
     try:
-        row = json.loads(line.decode("utf-8"))
+        row = Row(line.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise ValueError(f"is not UTF-8 (byte {error.start})") from None
-    except json.JSONDecodeError as error:
-        raise ValueError(f"is not JSON: {error.msg} (character {error.pos})") from None
-    except RecursionError:
-        raise ValueError("is nested too deeply") from None
-    if not isinstance(row, dict):
-        raise ValueError("is no JSON object")
     for key, needed in (("text", True), ("title", False), ("language", False), ("source", False)):
-        value = row.get(key)
+        value = row.values.get(key)
         if (value is None and needed) or not (value is None or isinstance(value, str)):
             raise ValueError(f"{key!r} is " + ("missing" if value is None else "no text"))
     return row
@@ -158,6 +155,10 @@ def _plain(flags: "Iterable[Flag]") -> list[dict[str, Any]]:
     return [msgspec.to_builtins(f) for f in flags]
 
 
+def _is_url(name: str) -> bool:
+    return name.startswith(("http://", "https://"))
+
+
 class _Lines:
     """Binary lines of a file or of standard input."""
 
@@ -186,7 +187,7 @@ def _document(
 ) -> "Document":
     from processors.flagger import Document
 
-    if name.startswith(("http://", "https://")):
+    if _is_url(name):
         from collectors.single import fetch_article
         from rasid.app import collect_options, now
 

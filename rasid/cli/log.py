@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rasid.cli.common import ConfigOption, JsonOption, fail, open_configured_log, print_json
+from rasid.cli.jsonlines import one_line
 
 if TYPE_CHECKING:
     from streams.log import Log, Message
@@ -128,7 +129,7 @@ def _line(message: "Message") -> str:
         value: Any = json.loads(message.value)
     except (ValueError, UnicodeDecodeError):
         value = message.value.decode("utf-8", "backslashreplace")
-    return json.dumps(
+    text = json.dumps(
         {
             "topic": message.topic,
             "partition": message.partition,
@@ -139,6 +140,7 @@ def _line(message: "Message") -> str:
         },
         ensure_ascii=False,
     )
+    return one_line(text)
 
 
 def _hint(carrier: "Log", topic: str) -> str:
