@@ -214,9 +214,11 @@ def show(document: "Document", flags: "list[Flag]") -> None:
     from rich.console import Console
     from rich.text import Text
 
+    from rasid.cli.shown import shown
+
     console = Console(highlight=False, soft_wrap=True)
     if document.title:
-        console.print(Text(document.title.strip(), style="bold"))
+        console.print(shown(document.title.strip(), "bold"))
     if not flags:
         console.print("no flag")
         return
@@ -233,20 +235,27 @@ def show(document: "Document", flags: "list[Flag]") -> None:
             ("quantities", [q.text or f"{q.value:g} {q.unit}" for q in found.quantities]),
         ):
             if values:
-                console.print(Text(f"  {label}: ", style="dim").append("، ".join(values), "none"))
+                line = Text(f"  {label}: ", style="dim")
+                console.print(line.append_text(shown("، ".join(values), "none")))
 
 
 def _marked(document: "Document", found: "Flag") -> Any:
     """The quote with its spans underlined; bare when it cannot be found again."""
     from rich.text import Text
 
+    from rasid.cli.shown import shown
+
+    line = Text("  ")
     for field, raw in (("title", document.title), ("text", document.text)):
-        spans = [s for s in found.spans if s.field == field]
         start = raw.find(found.quote)
-        inside = [s for s in spans if start <= s.start and s.end <= start + len(found.quote)]
-        if start >= 0 and inside:
-            quote = Text("  " + found.quote)
-            for s in inside:
-                quote.stylize("bold underline", s.start - start + 2, s.end - start + 2)
-            return quote
-    return Text("  " + found.quote)
+        end = start + len(found.quote)
+        spans = [s for s in found.spans if s.field == field and start <= s.start and s.end <= end]
+        if start < 0 or not spans:
+            continue
+        for s in sorted(spans, key=lambda s: (s.start, s.end)):
+            if s.start >= start:  # else it overlaps the one before
+                line.append_text(shown(raw[start : s.start]))
+                line.append_text(shown(raw[s.start : s.end], "bold underline"))
+                start = s.end
+        return line.append_text(shown(raw[start:end]))
+    return line.append_text(shown(found.quote))
