@@ -1,5 +1,6 @@
 """Signals: heard at every moment of the daemon's life."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -26,9 +27,9 @@ main()
 """
 
 
-def interrupted(folder: Path, signal: str) -> Daemon:
+def interrupted(folder: Path, name: str) -> Daemon:
     """A daemon that gets a signal while it imports what it is made of."""
-    program = _INTERRUPTED.format(signal=signal)
+    program = _INTERRUPTED.format(signal=name)
     command = (sys.executable, "-c", program, "run", "--config", str(write(folder)))
     return Daemon(command=command, cwd=folder)
 
@@ -44,3 +45,13 @@ def test_a_reload_that_comes_before_all_is_loaded_is_done_after(tmp_path: Path) 
         daemon.event("started")
         daemon.event("reloaded")
         assert daemon.end() == 0
+
+
+def test_signals_that_come_together_are_all_heard(tmp_path: Path) -> None:
+    """The system hands the second one to another thread than the first."""
+    for _ in range(5):
+        with Daemon("--config", str(write(tmp_path)), cwd=tmp_path) as daemon:
+            daemon.event("started")
+            daemon.send(signal.SIGHUP)
+            daemon.send(signal.SIGTERM)
+            assert daemon.wait() == 0
