@@ -189,6 +189,7 @@ def max_ages(config: Config) -> dict[str, float]:
         records.FLAGS: part.flags,
         records.ALERTS: part.alerts,
         records.DEADLETTERS: part.deadletters,
+        records.SETTLED: part.deadletters,
         records.ENTRIES: part.entries,
         records.STORIES: part.stories,
         records.DELIVERIES: part.deliveries,

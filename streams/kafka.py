@@ -114,7 +114,10 @@ class KafkaLog:
 
     def topics(self) -> Sequence[TopicInfo]:
         with translated(self._options):
-            by_name = {name: self._existing(name) for name in (*sorted(TOPICS), *sorted(TABLES))}
+            self._existing(TOPICS[0])
+            by_name = {
+                n: some for n in (*sorted(TOPICS), *sorted(TABLES)) if (some := self._cluster.of(n))
+            }
             starts, ends = self._reader.bounds([tp for some in by_name.values() for tp in some])
             looks = kafka_look.look(self._cluster, self._reader, by_name, starts, ends)
             positions = self._cluster.positions()

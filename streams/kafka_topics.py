@@ -34,6 +34,7 @@ from streams.records import (
     DELIVERIES,
     ENTRIES,
     FEEDS,
+    SETTLED,
     SILENCES,
     STORIES,
     TABLES,
@@ -46,6 +47,7 @@ MANY: Final = frozenset({ARTICLES, BACKFILL, FEEDS, ENTRIES})
 OWNED: Final[Mapping[str, tuple[str, ...]]] = {  # the first is what a stage's group divides
     "collect": (FEEDS, ENTRIES),
     "alert": (STORIES, DELIVERIES, SILENCES),
+    "operate": (SETTLED,),
 }
 _NOBODYS: Final = SILENCES  # what the group of a stage divides that has neither topic nor table
 _KEPT: Final = {

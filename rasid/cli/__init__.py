@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from rasid import __version__
-from rasid.cli import config, demo, feeds, flag, log, run
+from rasid.cli import config, deadletters, demo, feeds, flag, log, run
 from rasid.cli.common import fail
 from streams.errors import RasidError
 
@@ -51,6 +51,7 @@ app.command()(config.init)
 app.add_typer(config.app, name="config")
 app.add_typer(feeds.app, name="feeds")
 app.add_typer(log.app, name="log")
+app.add_typer(deadletters.app, name="deadletters")
 
 
 def main() -> None:
