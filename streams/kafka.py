@@ -34,6 +34,7 @@ from streams.kafka_stage import KafkaStage
 from streams.kafka_tables import Store
 from streams.kafka_topics import Cluster
 from streams.log import Clock, Message, Positions, Row, TopicInfo
+from streams.metrics import LogMetrics
 from streams.records import TABLES, TOPICS
 
 LOOKED_AT: Final = 100  # offsets up to which `lag` counts exactly
@@ -42,10 +43,12 @@ LOOKED_AT: Final = 100  # offsets up to which `lag` counts exactly
 class KafkaLog:
     """Implements `streams.log.Log`."""
 
-    def __init__(self, options: KafkaOptions, *, clock: Clock) -> None:
+    def __init__(
+        self, options: KafkaOptions, *, clock: Clock, metrics: LogMetrics | None = None
+    ) -> None:
         self._options = options
         self._clock = clock
-        self._cluster = Cluster(options)
+        self._cluster = Cluster(options, metrics)
         self._reader = Reader(self._cluster)
         self._lock = threading.Lock()
         self._stages: weakref.WeakSet[KafkaStage] = weakref.WeakSet()

@@ -265,6 +265,7 @@ class KafkaStage:
             try:
                 writer.write(records, moved or {fence: self._positions[fence]}, member.metadata())
             except kafka_errors.KafkaError as error:
+                self._cluster.metrics.commits_failed.labels(self.name).inc()
                 with suppress(kafka_errors.KafkaError):
                     member.check()
                 raise OwnershipLost(

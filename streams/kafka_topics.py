@@ -23,11 +23,13 @@ from kafka import errors as kafka_errors
 from kafka.admin import MemberToRemove, OffsetSpec
 from kafka.protocol.consumer import IsolationLevel
 from kafka.structs import OffsetAndMetadata, TopicPartition
+from prometheus_client import CollectorRegistry
 
 from streams import kafka_client
 from streams.errors import LogCorrupt, LogUnavailable
 from streams.kafka_client import REQUEST_S
 from streams.kafka_options import KafkaOptions
+from streams.metrics import LogMetrics
 from streams.records import (
     ARTICLES,
     BACKFILL,
@@ -66,8 +68,9 @@ _COMPACTED: Final = {
 class Cluster:
     """What the stages and readers of one log share. Safe between threads."""
 
-    def __init__(self, options: KafkaOptions) -> None:
+    def __init__(self, options: KafkaOptions, metrics: LogMetrics | None = None) -> None:
         self.options = options
+        self.metrics = metrics or LogMetrics(CollectorRegistry())
         self._lock = threading.Lock()
         self._admin: KafkaAdminClient | None = None
         self._partitions: dict[str, int] = {}

@@ -4,6 +4,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -16,7 +17,7 @@ from streams.carriers import open_log
 from streams.errors import IdentityTaken, LogCorrupt, LogUnavailable, OwnershipLost
 from streams.kafka_stage import KafkaStage
 from streams.log import Log, Message, Stage, Transaction
-from streams.metrics import StageMetrics
+from streams.metrics import LogMetrics, StageMetrics
 from streams.records import (
     ALERTS,
     ARTICLES,
@@ -139,6 +140,33 @@ class TestDeath:
         assert keys(log.read(ALERTS)) == []
         assert other.get(DELIVERIES, "of the zombie") is None
         assert keys(other.poll(1, LONG_S)) == ["a"]
+
+
+class TestMetrics:
+    def test_restores_rebalances_and_failed_commits_are_counted(self, url: str) -> None:
+        registry = CollectorRegistry()
+        log = open_log(
+            url, clock=lambda: datetime.now(UTC), instance="one", metrics=LogMetrics(registry)
+        )
+        with closing(log):
+            stage = seated(log, "alert", [FLAGS])
+            tx = Transaction()
+            for number in range(30):
+                tx.put(DELIVERIES, f"{number}", b"{}")
+            stage.commit(tx)
+            assert isinstance(stage, KafkaStage)
+            stage._cluster.leave("alert")
+            with pytest.raises(OwnershipLost):
+                stage.commit(tx)
+            assert stage.acquire(LONG_S)
+
+            def sample(name: str, **labels: str) -> float | None:
+                return registry.get_sample_value(name, labels)
+
+            assert sample("rasid_log_restored_records_total", table=DELIVERIES) == 30
+            assert sample("rasid_log_restoring_records", table=DELIVERIES) == 0
+            assert sample("rasid_log_commits_failed_total", stage="alert") == 1
+            assert sample("rasid_log_rebalances_total", stage="alert") == 2
 
 
 class TestNames:
