@@ -350,3 +350,62 @@ class TestBrokers:
                     continue
             assert found == ["after"]
             log.close()
+
+    def test_one_of_three_killed_lets_the_others_go_on_and_nothing_is_lost_or_repeated(
+        self, three_brokers: Brokers
+    ) -> None:
+        url = f"{three_brokers.url}/three-{next(_numbers)}?partitions=3"
+        with closing(open_log(url, clock=lambda: datetime.now(UTC), instance="one")) as log:
+            writer, stage = seated(log, "process"), log.stage("alert", [FLAGS])
+            worker = Worker(
+                stage,
+                {FLAGS: lambda message, tx: tx.append(ALERTS, message.key, message.value)},
+                clock=lambda: datetime.now(UTC),
+                metrics=StageMetrics(CollectorRegistry()),
+                batch=3,
+            )
+            stop = threading.Event()
+            thread = threading.Thread(target=worker.run, args=(stop,))
+            thread.start()
+            written = 0
+            try:
+                for node in three_brokers.nodes:
+                    for at in range(30):
+                        if at == 10:
+                            node.kill()
+                        append_surely(log, writer, f"{written:03}")
+                        written += 1
+                    wait_until(lambda: len(list(log.read(ALERTS))) == written)  # noqa: B023
+                    node.start()
+                    node.wait()
+            finally:
+                stop.set()
+                thread.join()
+                for node in three_brokers.nodes:
+                    if node.process is None:
+                        node.start()
+                        node.wait()
+            names = [f"{number:03}" for number in range(90)]
+            assert keys(log.read(FLAGS)) == names
+            assert keys(log.read(ALERTS)) == names
+
+
+def append_surely(log: Log, stage: Stage, key: str) -> None:
+    """Append a record once, through whatever happens to the brokers, as a stage does: what a
+    refused commit has done is looked up."""
+    end = time.monotonic() + 2 * LONG_S
+    while time.monotonic() < end:
+        try:
+            append(stage, FLAGS, [key])
+            return
+        except OwnershipLost:
+            while time.monotonic() < end:
+                try:
+                    if stage.acquire(1) and key in keys(log.read(FLAGS)):
+                        return
+                    break
+                except LogUnavailable:
+                    continue
+        except LogUnavailable:
+            continue
+    pytest.fail(f"{key} could not be written")
