@@ -1,7 +1,8 @@
 """The log on Apache Kafka, for more than one machine.
 
     KafkaLog ── stage() ──▶ KafkaStage   a member of its group (streams.kafka_stage)
-        │                     ├── Member   partitions and reading     (streams.kafka_member)
+        │                     ├── Member   of the group: partitions   (streams.kafka_member)
+        │                     ├── Inbox    read, given out, position  (streams.kafka_inbox)
         │                     ├── Writer   transactions               (streams.kafka_writer)
         │                     └── Tables   restored, looked into      (streams.kafka_tables)
         ├── read()                         (Reader: streams.kafka_reader)
