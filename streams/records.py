@@ -15,6 +15,7 @@ characters (Python's `str` indices) of the raw title or text, end exclusive.
 | Story      | table rasid.stories                 | story id     | one partition |
 | Delivery   | table rasid.deliveries              | alert id     | one partition |
 | Silence    | table rasid.silences                | silence id   | one partition |
+| Settled    | table rasid.settled                 | letter id    | one partition |
 """
 
 from datetime import datetime
@@ -38,7 +39,8 @@ ENTRIES: Final = "rasid.entries"
 STORIES: Final = "rasid.stories"
 DELIVERIES: Final = "rasid.deliveries"
 SILENCES: Final = "rasid.silences"
-TABLES: Final = (FEEDS, ENTRIES, STORIES, DELIVERIES, SILENCES)
+SETTLED: Final = "rasid.settled"
+TABLES: Final = (FEEDS, ENTRIES, STORIES, DELIVERIES, SILENCES, SETTLED)
 
 Theme = Literal["ceasefire", "oil_field", "foreign_force"]
 THEMES: Final[tuple[Theme, ...]] = ("ceasefire", "oil_field", "foreign_force")
@@ -295,6 +297,13 @@ class DeadLetter(Record, frozen=True, kw_only=True):
     attempts: int = 1
     value: str  # the record's bytes, as text if they are UTF-8, else base64
     encoding: Literal["utf-8", "base64"] = "utf-8"
+
+
+class Settled(Record, frozen=True, kw_only=True):
+    """What a person did about a dead letter."""
+
+    what: Literal["replayed", "dropped"]
+    at: datetime
 
 
 class FeedState(Record, frozen=True, kw_only=True):
