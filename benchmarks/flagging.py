@@ -1,10 +1,12 @@
 """How fast flagging is, beside bare tokenising of the same texts in the same run.
 
     uv run python benchmarks/flagging.py [CORPUS.jsonl[.gz]] [--articles N]
+    uv run --with spacy python benchmarks/flagging.py …      also beside spaCy's PhraseMatcher
 
 Bare tokenising is one regex pass over the text and one dictionary look-up a token. Texts
 are cut or joined to 4 KB of UTF-8. Without a corpus, articles are made of the rules' own
-examples and of filler, one in four on a theme.
+examples and of filler, one in four on a theme. Sketches (near-duplicates) are measured on
+the same texts; so is how time grows with length.
 """
 
 import argparse
@@ -23,6 +25,7 @@ sys.path.insert(0, str(ROOT))
 
 from processors.flagger import Document, load_flagger  # noqa: E402
 from processors.lexicon import NORMALISERS, Lexicon, Term  # noqa: E402
+from processors.sketch import sketch  # noqa: E402
 from processors.text import TOKEN  # noqa: E402
 
 BYTES = 4096
@@ -65,13 +68,13 @@ def _sized(raw: list[str]) -> list[str]:
 
 
 def rate(work, texts: list[str], rounds: int = 3) -> float:
-    """Texts a second, the best of some rounds."""
+    """Texts a second of this thread's own time, the best of some rounds."""
     times = []
     for _ in range(rounds):
-        began = time.perf_counter()
+        began = time.thread_time()
         for text in texts:
             work(text)
-        times.append(time.perf_counter() - began)
+        times.append(time.thread_time() - began)
     return len(texts) / min(times)
 
 
@@ -86,9 +89,9 @@ def main() -> None:
         else made_texts(options.articles)
     )
 
-    began = time.perf_counter()
+    began = time.thread_time()
     flagger = load_flagger()
-    loading = time.perf_counter() - began
+    loading = time.thread_time() - began
 
     plain = re.compile(r"[^\W_]+")
     known = {token: 1 for text in texts for token in plain.findall(text)}
@@ -106,10 +109,10 @@ def main() -> None:
     def flag(text: str) -> None:
         flagger.flag(Document("", text, "ar"))
 
-    began = time.perf_counter()
+    began = time.thread_time()
     for text in texts:
         flag(text)
-    cold = len(texts) / (time.perf_counter() - began)
+    cold = len(texts) / (time.thread_time() - began)
     bare_rate, bare_all, warm = rate(bare, texts), rate(bare_findall, texts), rate(flag, texts)
     flagged = sum(bool(flagger.flag(Document("", text, "ar"))) for text in texts)
     tokens = statistics.mean(len(TOKEN.findall(text)) for text in texts)
@@ -121,26 +124,53 @@ def main() -> None:
     print(f"bare tokenising            {bare_rate:9.0f} /s   (our classes: {bare_all:.0f} /s)")
     print(f"flagging, caches cold      {cold:9.0f} /s   {cold / bare_rate:6.1%}")
     print(f"flagging, all rules        {warm:9.0f} /s   {warm / bare_rate:6.1%}   reach: 35 %")
+    few = 0.0
     for count in (100, 10_000):
-        lexicon = lexicon_of(count)
+        terms = terms_of(count)
+        lexicon = Lexicon(NORMALISERS["arabic"])
+        for term in terms:
+            lexicon.add(Term(term, 1), 1)
         speed = rate(lambda text, lexicon=lexicon: find_all(lexicon, text), texts[:400])
-        print(f"matching {count:6d} terms      {speed:9.0f} /s")
+        few = few or speed
+        against = f"{speed / few:6.1%} of the rate at 100" if count > 100 else ""
+        print(f"matching {count:6d} terms      {speed:9.0f} /s   {against}")
+        spacy_rate = phrase_matcher(terms, texts[:100])
+        if spacy_rate:
+            print(
+                f"  spaCy's PhraseMatcher    {spacy_rate:9.0f} /s   {speed / spacy_rate:.1f} times"
+            )
+    print(f"sketches                   {rate(sketch, texts):9.0f} /s   reach: 5000")
+    for size in (50_000, 500_000, 5_000_000):
+        long = (" ".join(texts) * 10)[:size]
+        began = time.thread_time()
+        flagger.flag(Document("", long, "ar"))
+        took = time.thread_time() - began
+        print(f"one text of {size:9,d} letters   {took / size * 1e6:6.2f} s a million letters")
     tracemalloc.start()
     held = load_flagger(check_examples=False)
     print(f"memory of the rules        {tracemalloc.get_traced_memory()[0] / 1e6:9.1f} MB")
     del held
 
 
-def lexicon_of(count: int) -> Lexicon:
-    """A lexicon of made-up phrases beside a hundred real words."""
+def terms_of(count: int) -> list[str]:
+    """Made-up words beside thirty real ones."""
     rng = random.Random(count)
     letters = "ابتثجحخدذرزسشصضطظعغفقكلمنهوي"
-    lexicon = Lexicon(NORMALISERS["arabic"])
-    real = FILLER.split()
-    for i in range(count):
-        word = real[i % len(real)] if i < 30 else "".join(rng.choices(letters, k=6))
-        lexicon.add(Term(word, 1), 1)
-    return lexicon
+    real = FILLER.split()[:30]
+    return [real[i] if i < 30 else "".join(rng.choices(letters, k=6)) for i in range(count)]
+
+
+def phrase_matcher(terms: list[str], texts: list[str]) -> float | None:
+    """spaCy's rate, tokenising included as it is in ours; None where spaCy is not installed."""
+    try:
+        import spacy
+        from spacy.matcher import PhraseMatcher
+    except ImportError:
+        return None
+    nlp = spacy.blank("ar")
+    matcher = PhraseMatcher(nlp.vocab)
+    matcher.add("terms", [nlp.make_doc(term) for term in terms])
+    return rate(lambda text: len(matcher(nlp.make_doc(text))), texts)
 
 
 def find_all(lexicon: Lexicon, text: str) -> int:

@@ -13,39 +13,45 @@ from collectors.errors import FetchError
 ACCEPT_ENCODING = "gzip, deflate"
 
 
-async def read_body(chunks: AsyncIterator[bytes], *, encoding: str, max_bytes: int) -> bytes:
+async def read_body(
+    chunks: AsyncIterator[bytes], *, url: str, encoding: str, max_bytes: int
+) -> bytes:
     """The whole body, unpacked.
 
     Raises FetchError: too_large past `max_bytes`, bad_encoding when it cannot be unpacked,
     disconnected when it ends in the middle."""
-    unpack = _unpacker(encoding)
+    unpack = _unpacker(url, encoding)
     out = bytearray()
     sent = 0
     async for chunk in chunks:
         sent += len(chunk)
         if sent > max_bytes:
-            raise _too_large(max_bytes)
+            raise _too_large(url, max_bytes)
         if unpack is None:
             out += chunk
             continue
         try:
             out += unpack.feed(chunk, max_bytes + 1 - len(out))
         except zlib.error as error:
-            raise FetchError(f"body is no {encoding}: {error}", reason="bad_encoding") from error
+            raise FetchError(
+                f"{url}: the body is no {encoding}, as it says", reason="bad_encoding", url=url
+            ) from error
         if len(out) > max_bytes:
-            raise _too_large(max_bytes)
+            raise _too_large(url, max_bytes)
     if unpack is not None and sent and not unpack.complete:
-        raise FetchError("body ends in the middle", reason="disconnected", retryable=True)
+        raise FetchError(
+            f"{url}: the body ends in the middle", reason="disconnected", retryable=True, url=url
+        )
     return bytes(out)
 
 
-def read_packed(data: bytes, *, max_bytes: int) -> bytes:
+def read_packed(data: bytes, *, url: str, max_bytes: int) -> bytes:
     """A gzip file, unpacked.
 
     Raises zlib.error when it is none, FetchError(too_large) past `max_bytes`."""
     out = _Unpacker(gzip=True).feed(data, max_bytes + 1)
     if len(out) > max_bytes:
-        raise _too_large(max_bytes)
+        raise _too_large(url, max_bytes)
     return out
 
 
@@ -82,7 +88,7 @@ class _Unpacker:
         return bytes(out)
 
 
-def _unpacker(encoding: str) -> _Unpacker | None:
+def _unpacker(url: str, encoding: str) -> _Unpacker | None:
     name = encoding.strip().lower()
     if name in ("", "identity", "none", "utf-8"):  # the last two: seen from real servers
         return None
@@ -90,8 +96,12 @@ def _unpacker(encoding: str) -> _Unpacker | None:
         return _Unpacker(gzip=True)
     if name == "deflate":
         return _Unpacker(gzip=False)
-    raise FetchError(f"body is packed as {name[:40]!r}, not asked for", reason="bad_encoding")
+    raise FetchError(
+        f"{url}: the body is packed as {name[:40]!r}, which was not asked for",
+        reason="bad_encoding",
+        url=url,
+    )
 
 
-def _too_large(max_bytes: int) -> FetchError:
-    return FetchError(f"body is larger than {max_bytes} bytes", reason="too_large")
+def _too_large(url: str, max_bytes: int) -> FetchError:
+    return FetchError(f"{url}: larger than {max_bytes:,} bytes", reason="too_large", url=url)

@@ -23,6 +23,13 @@ _BOMS: Final = (
 )
 _HEADER_CHARSET: Final = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
 _HIGH_RUN: Final = re.compile(rb"[\x80-\xff]+")
+_WORD: Final = re.compile(r"[^\x00-\x7f]+")
+_TORN: Final = re.compile("[\udc80-\udcff]+")  # bytes that are no UTF-8, by surrogateescape
+# What share of the words must be whole UTF-8 for a text with broken bytes to be UTF-8. A word in
+# windows-1256 is so by chance hardly ever (none of 200,000 in news); a newsroom that cuts each
+# summary at a number of bytes breaks its last word, one in six or more.
+_CLEAN: Final = 1 / 2
+_CLEAN_IF_DECLARED: Final = 1 / 5
 _C1: Final = re.compile("[\x80-\x9f]")
 # No place in XML 1.0, HTML or a JSON reader: controls, lone surrogates, noncharacters.
 _FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
@@ -33,7 +40,7 @@ def decode(body: bytes, *, declared: str | None = None, content_type: str = "") 
 
     `declared` is what the document itself says, `content_type` what came with it. Valid UTF-8
     is UTF-8; then what is declared, if it fits; else windows-1256 or windows-1252, by how the
-    high bytes stand; UTF-8 with a few broken bytes stays UTF-8.
+    high bytes stand; UTF-8 with broken bytes stays UTF-8 while enough of its words are whole.
     """
     return printable(_decode(body, declared, content_type))
 
@@ -55,15 +62,22 @@ def _decode(body: bytes, declared: str | None, content_type: str) -> str:
         return codecs.getincrementaldecoder("utf-8")().decode(body)  # the end may be torn
     except UnicodeDecodeError:
         pass
-    tolerant = body.decode("utf-8", "replace")
-    if tolerant.count("\ufffd") * 20 < len(_HIGH_RUN.findall(body)):
-        return tolerant  # a few bytes of something else in UTF-8
     header = _HEADER_CHARSET.search(content_type)
-    for name in (declared, header[1] if header else None):
+    names = (declared, header[1] if header else None)
+    tolerant = body.decode("utf-8", "surrogateescape")
+    words = _WORD.findall(tolerant)
+    clean = sum(1 for word in words if not _TORN.search(word))
+    if clean >= len(words) * (_CLEAN_IF_DECLARED if any(map(_is_utf_8, names)) else _CLEAN):
+        return _TORN.sub("\ufffd", tolerant)
+    for name in names:
         text = _as_declared(body, name)
         if text is not None:
             return text
     return body.decode(_eight_bit(body), "replace")
+
+
+def _is_utf_8(name: str | None) -> bool:
+    return name is not None and name.strip().lower() in ("utf-8", "utf8")
 
 
 def _as_declared(body: bytes, name: str | None) -> str | None:

@@ -8,7 +8,7 @@ from statistics import median
 from typing import Final, Literal
 
 from collectors.catalogue import Feed, Source
-from collectors.errors import ExtractError, FetchError
+from collectors.errors import HINTS, ExtractError, FetchError
 from collectors.feeds import ParsedFeed, parse_feed
 from collectors.fetch import ACCEPT_FEED, FEED_BYTES, Fetcher, user_agent
 from collectors.guard import AddressGuard
@@ -32,6 +32,7 @@ class FeedCheck:
     status: int | None = None  # of HTTP
     problem: str | None = None
     reason: str | None = None
+    hint: str | None = None  # what a person can do about it
     robots: Literal["allowed", "refused", "unknown"] = "unknown"
     entries: int = 0
     skipped: int = 0  # entries without an address, and the like
@@ -108,7 +109,10 @@ async def _check(
         elif isinstance(error, FetchError) and error.status is not None:
             robots = "allowed"
         status = found.status or getattr(error, "status", None)
-        return replace(found, problem=str(error), reason=error.reason, robots=robots, status=status)
+        return replace(
+            found, problem=str(error), reason=error.reason, hint=HINTS.get(error.reason),
+            robots=robots, status=status,
+        )  # fmt: skip
     return _judge(found, parsed)
 
 
@@ -120,6 +124,7 @@ def _judge(found: FeedCheck, parsed: ParsedFeed) -> FeedCheck:
         found,
         problem=None if parsed.entries else f"{found.url}: a feed without entries",
         reason=None if parsed.entries else "empty",
+        hint=None if parsed.entries else HINTS["empty"],
         entries=len(parsed.entries),
         skipped=sum(reason == "no_link" for reason, _ in parsed.dropped),
         newest=max(dates, default=None),

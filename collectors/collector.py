@@ -131,7 +131,7 @@ class Collector:
         is_told = False
         while not stop.is_set():
             try:
-                if await ledger.call(lambda stage: stage.acquire(1.0)):
+                if await ledger.acquire(1.0):
                     return True
                 backoff_s = 0.1
             except LogUnavailable as error:

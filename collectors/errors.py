@@ -9,51 +9,58 @@ the row of a feed or an entry, and decides how soon the address is tried again
 (`collectors.schedule`). Both survive the way back from a process of the pool.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from streams.errors import RasidError
+
+_AGAIN = "it is tried again"
+_ASK = "ask its webmaster to let Rasid in (`collect.contact` tells who you are), or leave it out"
+_FIND = "open it in a browser, and correct it or leave it out"
+
+# Each reason of a FetchError, and what a person can do about it.
+HINTS: Final = {
+    # the address
+    "bad_url": "correct the address: http:// or https:// and a host",
+    "address": "it is an address inside; `collect.allow_networks` can allow it",
+    "robots": _ASK,
+    "robots_unreachable": f"{_AGAIN}; until robots.txt can be read, nothing of the site is fetched",
+    # the network
+    "dns": f"{_AGAIN}; look whether the name is right, and whether this machine can resolve names",
+    "refused": f"{_AGAIN}; look whether the site is up, and whether this machine may reach it",
+    "tls": "look whether a browser trusts the site's certificate, and at this machine's clock",
+    "timeout": f"{_AGAIN}; if it lasts, the site is slow or does not answer this machine",
+    "disconnected": _AGAIN,
+    # the answer
+    "not_found": f"it has moved or ended: {_FIND}",
+    "gone": "it has ended for good: leave it out, or find its successor",
+    "forbidden": _ASK,
+    "rate_limited": f"{_AGAIN} when the site allows; a longer `collect.site_delay` asks less",
+    "server_error": f"{_AGAIN}; the site has trouble of its own",
+    "bad_status": _FIND,
+    "redirects": f"the site sends visitors round and round: {_FIND}",
+    "too_large": "it is no feed of usual size: look for a smaller one of the same site",
+    "bad_encoding": f"the site packs it wrongly: {_FIND}",
+    "challenge": _ASK,
+    # the feed
+    "html_instead": "the feed has moved, or wants to see a browser: look for its new address on"
+    " the site's front page",
+    "empty": f"{_AGAIN}; if it lasts, {_FIND}",
+    "not_a_feed": _FIND,
+    "entity": "it is refused for safety: ask its webmaster for a feed without a DTD",
+    "crashed": "please report it, with the address: Rasid's parser failed on it",
+    "error": "please report it, with the traceback from the daemon's log",
+}
 
 
 class FetchError(RasidError):
     """An address did not give what it should.
 
-    `url` is the address that failed, after redirects; `status` the answer's, if there was
-    one; `retry_after_s` what the server asked for. A feed that came but cannot be read is a
-    FetchError too: for polling it is the same."""
+    The message begins with the address; `url` is the one that failed, after redirects;
+    `status` the answer's, if there was one; `retry_after_s` what the server asked for; `hint`
+    what a person can do. A feed that came but cannot be read is a FetchError too: for polling
+    it is the same."""
 
-    reasons = frozenset(
-        {
-            # the address
-            "bad_url",  # no address, or not of http or https
-            "address",  # leads to an address inside that may not be reached
-            "robots",  # robots.txt does not want it fetched
-            "robots_unreachable",  # robots.txt could not be asked
-            # the network
-            "dns",
-            "refused",  # no connection
-            "tls",
-            "timeout",
-            "disconnected",  # ended in the middle
-            # the answer
-            "not_found",
-            "gone",
-            "forbidden",  # 401, 403, 451
-            "rate_limited",
-            "server_error",
-            "bad_status",  # any other that is not a success
-            "redirects",  # too many, in a circle, or without a target
-            "too_large",  # as sent or unpacked
-            "bad_encoding",  # Content-Encoding unknown or damaged
-            "challenge",  # a page that wants to see a browser, in a feed's place
-            # the feed
-            "html_instead",
-            "empty",
-            "not_a_feed",
-            "entity",  # declares entities of its own: refused
-            "crashed",  # the parser did
-            "error",  # a defect of Rasid's own; the log has the traceback
-        }
-    )
+    reasons = frozenset(HINTS)
 
     def __init__(
         self,
@@ -69,6 +76,10 @@ class FetchError(RasidError):
         self.url = url
         self.status = status
         self.retry_after_s = retry_after_s
+
+    @property
+    def hint(self) -> str:
+        return HINTS[self.reason]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.args, self.__dict__.copy())

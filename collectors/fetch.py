@@ -9,6 +9,7 @@ followed here and not by aiohttp, so that the guard and robots.txt have their sa
 """
 
 import asyncio
+import os
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -148,7 +149,7 @@ class Fetcher:
                 moved_to = target
             if target in seen or len(seen) > MAX_REDIRECTS:
                 circle = "in a circle" if target in seen else f"more than {MAX_REDIRECTS} times"
-                raise FetchError(f"redirected {circle}", reason="redirects", url=target)
+                raise FetchError(f"{url}: redirected {circle}", reason="redirects", url=target)
             seen.add(target)
             url = target
             if before_hop is not None:
@@ -173,13 +174,11 @@ class Fetcher:
                     raise _status_error(url, status, got.headers, self._clock())
                 body = await read_body(
                     got.content.iter_any(),
+                    url=url,
                     encoding=got.headers.get("Content-Encoding", ""),
                     max_bytes=max_bytes,
                 )
                 return _response(url, 200, body, got.headers, self._clock())
-        except FetchError as error:
-            error.url = error.url or url
-            raise
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise _translate(url, error) from error
 
@@ -191,7 +190,7 @@ def _yarl(url: str) -> URL:
 
 def _target(url: str, location: str) -> str:
     if not location:
-        raise FetchError("redirected nowhere", reason="redirects", url=url)
+        raise FetchError(f"{url}: redirected nowhere", reason="redirects", url=url)
     raw = location.encode("utf-8", "surrogateescape")  # as aiohttp decoded it
     try:
         return clean_url(raw.decode("utf-8"), base=url)
@@ -242,20 +241,31 @@ def _translate(url: str, error: Exception) -> FetchError:
     """What aiohttp raised, in our words; most specific first."""
     inner = getattr(error, "os_error", None) or error
     if isinstance(inner, AddressRefused):
-        text = f"{url}: {inner}; collect.allow_networks can allow it"
+        text = f"{url}: {inner}"
         return FetchError(text, reason="address", url=url)
-    reason, retryable = "disconnected", True
+    reason, retryable, said = "disconnected", True, "the connection ended in the middle"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        reason = "dns"
+        reason, said = "dns", "the name is not known"
     elif isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
-        reason = "tls"
+        reason, said = "tls", f"no secure connection: {_of_tls(inner)}"
     elif isinstance(error, aiohttp.ClientConnectorError):
-        reason = "refused"
+        reason, said = "refused", f"no connection: {_of_system(error.os_error)}"
     elif isinstance(error, TimeoutError):
-        reason = "timeout"
+        reason, said = "timeout", "no whole answer in the time there is"
     elif isinstance(error, aiohttp.InvalidURL | ValueError):
-        reason, retryable = "bad_url", False
+        reason, retryable, said = "bad_url", False, "no address that can be asked"
     elif isinstance(error, aiohttp.ClientResponseError):
-        reason, retryable = "bad_status", False
-    said = str(error) or type(error).__name__
+        reason, retryable, said = "bad_status", False, "the answer is no HTTP"
     return FetchError(f"{url}: {said}", reason=reason, retryable=retryable, url=url)
+
+
+def _of_tls(error: Exception) -> str:
+    """What OpenSSL found wrong, as "certificate has expired"."""
+    inner = getattr(error, "certificate_error", None) or error
+    why = getattr(inner, "verify_message", None) or getattr(inner, "reason", None)
+    return str(why or "the site's end is broken").replace("_", " ").lower()
+
+
+def _of_system(error: OSError) -> str:
+    """`Connection refused`, without asyncio's "Connect call failed"."""
+    return os.strerror(error.errno) if error.errno else "the site refused it"

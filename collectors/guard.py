@@ -65,7 +65,7 @@ class AddressGuard:
         ip = _literal(url.split("/", 3)[2])
         if ip is not None and not self._permits(ip):
             raise FetchError(
-                f"{url}: {ip} is an address inside; collect.allow_networks can allow it",
+                f"{url}: {ip} is an address inside",
                 reason="address",
                 url=url,
             )

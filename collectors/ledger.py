@@ -24,7 +24,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import structlog
 
-from streams.errors import LogUnavailable
+from streams.errors import LogError, LogUnavailable, OwnershipLost
 from streams.log import Row, Stage, Transaction
 
 log = structlog.get_logger(__name__)
@@ -32,6 +32,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 MOST: Final = 500  # decisions in one commit
 _LONGEST_BACKOFF_S = 5.0
+_TEND_S: Final = 1.0  # without work, the log hears of us so often
 
 
 class View:
@@ -79,6 +80,7 @@ class Ledger:
         self._queue: queue.SimpleQueue[_Batch | _Call | None] = queue.SimpleQueue()
         self._hurry = threading.Event()
         self.available = True
+        self.lost: OwnershipLost | None = None  # noticed between decisions; `acquire` forgets it
         self._thread = threading.Thread(target=self._work, name="collect-log", daemon=True)
         self._thread.start()
 
@@ -97,6 +99,15 @@ class Ledger:
         if len(self._gathered.decisions) >= MOST:
             self._flush(self._gathered)
         return await future
+
+    async def acquire(self, timeout_s: float) -> bool:
+        """Take the seat, as `Stage.acquire` does."""
+
+        def acquire(stage: Stage) -> bool:
+            self.lost = None
+            return stage.acquire(timeout_s)
+
+        return await self.call(acquire)
 
     async def call(self, call: Callable[[Stage], T]) -> T:
         """Run a call on the stage, after what was decided before. Raises what it raises."""
@@ -129,13 +140,29 @@ class Ledger:
     # --- on the log's thread -------------------------------------------------------------
 
     def _work(self) -> None:
-        while (item := self._queue.get()) is not None:
+        while (item := self._next()) is not None:
             if isinstance(item, _Batch):
                 outcomes = self._settle(item.decisions)
                 if not item.loop.is_closed():
                     item.loop.call_soon_threadsafe(_tell, item.decisions, outcomes)
             else:
                 self._answer(item)
+
+    def _next(self) -> _Batch | _Call | None:
+        while True:
+            try:
+                return self._queue.get(timeout=_TEND_S)
+            except queue.Empty:
+                self._tend()
+
+    def _tend(self) -> None:
+        """Show the log that this instance lives, and hear whether the seat is still its own."""
+        try:
+            self._stage.poll(1, 0.0)
+        except OwnershipLost as error:
+            self.lost = error
+        except LogError:
+            return  # the next decision meets it, and waits
 
     def _settle(self, batch: list[_Decision[Any]]) -> list[Any]:
         """Decide and commit; on a log that is unavailable, again, until it is back."""

@@ -1,6 +1,7 @@
 """One poll: ask (fetch the feed, read it in the pool), then write (decide, and put the state
 and the entries into one transaction)."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -55,6 +56,7 @@ class Poller:
         self,
         options: CollectOptions,
         *,
+        configured: Container[str],
         ledger: Ledger,
         visits: Visits,
         pool: Pool,
@@ -62,6 +64,7 @@ class Poller:
         metrics: CollectMetrics,
     ) -> None:
         self._options = options
+        self._configured = configured
         self._ledger = ledger
         self._visits = visits
         self._pool = pool
@@ -79,8 +82,9 @@ class Poller:
 
         def decide(view: View) -> PollDecision:
             decision = decide_poll(
-                polled.state, came, bounds, now=now, look=partial(known_at, view), relook_s=relook_s
-            )
+                polled.state, came, bounds, now=now, look=partial(known_at, view),
+                configured=self._configured, relook_s=relook_s,
+            )  # fmt: skip
             put_feed(view, decision.state, decision.due)
             for write in decision.writes:
                 put_entry(view, write)
@@ -94,7 +98,8 @@ class Poller:
         if isinstance(came, Failed):
             log.info("poll_failed", feed=polled.feed.url, source=polled.source.id,
                      reason=decision.outcome, failures=decision.state.failures,
-                     error=decision.state.last_error, due=decision.due)  # fmt: skip
+                     error=decision.state.last_error, hint=came.error.hint,
+                     due=decision.due)  # fmt: skip
         elif decision.new or decision.changed:
             log.info("poll_brought", feed=polled.feed.url, source=polled.source.id,
                      new=decision.new, changed=decision.changed)  # fmt: skip
@@ -118,10 +123,11 @@ class Poller:
             return Failed(error)
         except ExtractError as error:  # the pool's: too slow, or dead
             reason = error.reason if error.reason in FetchError.reasons else "error"
-            return Failed(FetchError(str(error), reason=reason, retryable=True, url=url))
+            return Failed(FetchError(f"{url}: {error}", reason=reason, retryable=True, url=url))
         except Exception as error:
             log.exception("poll_error", feed=url)
-            return Failed(FetchError(f"{type(error).__name__}: {error}", reason="error", url=url))
+            said = f"{url}: {type(error).__name__}: {error}"
+            return Failed(FetchError(said, reason="error", url=url))
 
     async def _read(self, polled: Polled, response: Response) -> Came:
         answer = Answer(response.etag, response.last_modified, response.fresh_s, response.moved_to)

@@ -12,7 +12,7 @@ a crash between the two would lose those entries for good.
 import hashlib
 import html
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -113,10 +113,11 @@ def decide_poll(
     *,
     now: datetime,
     look: Callable[[str], Known | None],
+    configured: Container[str],
     relook_s: float = 0.0,
 ) -> PollDecision:
-    """`look` gives an entry's row by its key; `relook_s` is the least time between two looks
-    at one page."""
+    """`look` gives an entry's row by its key; `configured` are the addresses of the feeds that
+    are polled; `relook_s` is the least time between two looks at one page."""
     if isinstance(came, Failed):
         return _failed(state, came.error, bounds, now)
     changes: dict[str, object] = {
@@ -140,7 +141,7 @@ def decide_poll(
         decision = PollDecision(state, now, "unchanged")
     else:
         ttl_s = came.ttl_s
-        decision = _entries(state, came, now, look, relook_s)
+        decision = _entries(state, came, now, look, configured, relook_s)
         changes |= _news(state, came, decision, now)
         changes["last_status"] = "ok"
         if came.truncated:  # its end may come yet: next time all of it is wanted again
@@ -256,6 +257,7 @@ def _entries(
     came: Read,
     now: datetime,
     look: Callable[[str], Known | None],
+    configured: Container[str],
     relook_s: float,
 ) -> PollDecision:
     writes: list[Write] = []
@@ -268,7 +270,7 @@ def _entries(
             new += is_waiting
             skipped += not is_waiting
             continue
-        write = _again(key, known, entry, now, relook_s)
+        write = _again(key, known, entry, now, configured, relook_s)
         if write is not None:
             writes.append(write)
             changed += write.entry.status == "waiting" and known.entry.status != "waiting"
@@ -276,18 +278,26 @@ def _entries(
     return PollDecision(state, now, outcome, writes, new, changed, skipped)
 
 
-def _again(key: str, known: Known, fresh: Entry, now: datetime, relook_s: float) -> Write | None:
+def _again(
+    key: str,
+    known: Known,
+    fresh: Entry,
+    now: datetime,
+    configured: Container[str],
+    relook_s: float,
+) -> Write | None:
     """What is to be written about an entry that is known; None when nothing is."""
     entry = known.entry
-    unowned = entry.entry_hash == ""  # its page was met as another link's canonical one
+    # Its page was met as another link's canonical one, or its feed is polled no more: the first
+    # feed that lists it takes it over.
+    unowned = entry.entry_hash == "" or entry.feed not in configured
     if not unowned and (entry.entry_hash == fresh.entry_hash or entry.feed != fresh.feed):
         # Only the feed that brought an entry can change it: a second feed may word it otherwise.
         if known.written is not None and now - known.written > TOUCH_AFTER:
             return Write(key, entry, known.due)
         return None
-    if unowned or entry.status == "skipped":
-        adopted = msgspec.structs.replace(entry, entry_hash=fresh.entry_hash, feed=fresh.feed)
-        return Write(key, adopted, known.due)
+    if unowned:
+        entry = msgspec.structs.replace(entry, feed=fresh.feed, source=fresh.source)
     content = {
         "title": fresh.title,
         "summary": fresh.summary,
@@ -297,6 +307,9 @@ def _again(key: str, known: Known, fresh: Entry, now: datetime, relook_s: float)
     }
     if entry.status == "waiting":
         return Write(key, msgspec.structs.replace(entry, **content), known.due)
+    if unowned or entry.status == "skipped":
+        adopted = msgspec.structs.replace(entry, entry_hash=fresh.entry_hash, feed=fresh.feed)
+        return Write(key, adopted, known.due)
     due = max(now, entry.updated + timedelta(seconds=relook_s))
     waiting = msgspec.structs.replace(entry, **content, status="waiting", attempts=0, updated=now)
     return Write(key, waiting, due)

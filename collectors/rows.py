@@ -1,6 +1,6 @@
 """The collector's two tables: rows to records and back."""
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -22,13 +22,14 @@ class Waiting:
     key: str
     url: str
     feed: str
+    site: str  # the feed's
     due: datetime
     first_poll: bool
     attempts: int
 
     @classmethod
     def of(cls, key: str, entry: Entry, due: datetime) -> "Waiting":
-        return cls(key, entry.url, entry.feed, due, entry.first_poll, entry.attempts)
+        return cls(key, entry.url, entry.feed, entry.site, due, entry.first_poll, entry.attempts)
 
 
 def state_key(state: FeedState) -> str:
@@ -94,15 +95,24 @@ def load_feeds(
     return known, retired
 
 
-def load_waiting(stage: Stage, until: datetime, limit: int) -> tuple[int, list[Waiting]]:
-    """Entries that wait, the earliest due first, and how many rows were looked at."""
-    rows = stage.due(ENTRIES, until, limit)
-    waiting: list[Waiting] = []
-    for row in rows:
-        entry = _entry(row)
-        if entry is not None and row.due is not None:
-            waiting.append(Waiting.of(row.key, entry, row.due))
-    return len(rows), waiting
+def load_waiting(
+    stage: Stage, until: datetime, most: int, wanted: Callable[[Waiting], bool]
+) -> tuple[list[Waiting], bool]:
+    """Entries that wait and are wanted, the earliest due first, at most so many; and whether
+    there may be more. However many that are not wanted stand before them, they are found."""
+    limit = most
+    while True:
+        rows = stage.due(ENTRIES, until, limit)
+        waiting = [item for row in rows if (item := _waiting(row)) is not None and wanted(item)]
+        is_all = len(rows) < limit
+        if is_all or 2 * len(waiting) >= most:
+            return waiting[:most], not is_all or len(waiting) > most
+        limit *= 2
+
+
+def _waiting(row: Row) -> Waiting | None:
+    entry = _entry(row)
+    return None if entry is None or row.due is None else Waiting.of(row.key, entry, row.due)
 
 
 def _entry(row: Row) -> Entry | None:

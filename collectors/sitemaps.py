@@ -74,7 +74,7 @@ def _text(body: bytes, url: str, content_type: str) -> str:
     """Without declaration; entities and document types refused."""
     if body.startswith(b"\x1f\x8b"):  # sitemap.xml.gz
         try:
-            body = read_packed(body, max_bytes=FEED_BYTES)
+            body = read_packed(body, url=url, max_bytes=FEED_BYTES)
         except zlib.error as error:
             raise FetchError(f"{url}: damaged gzip", reason="not_a_feed", url=url) from error
     declared = _DECLARED.match(body)

@@ -106,7 +106,7 @@ def _split(url: str, base: str | None) -> tuple[str, str, str, str]:
     """Scheme, host with port unless default, path, query: all ASCII, spelt one way."""
     text = valid(url).strip().translate(_STRIPPED_INSIDE).strip("\xa0\u200e\u200f\ufeff ")
     if len(text) > MAX_URL_CHARS:
-        raise FetchError(f"address of {len(text)} characters", reason="bad_url")
+        raise FetchError(f"{text[:80]}…: an address of {len(text):,} characters", reason="bad_url")
     try:
         if base is not None:
             text = urljoin(base, text)

@@ -9,11 +9,12 @@ job that is forgotten (a stop, a crash) is still due in its table.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Final
 
+import msgspec
 import structlog
 
 from collectors.agenda import Agenda
@@ -33,6 +34,7 @@ from collectors.sites import Site
 from collectors.urls import site_of
 from collectors.visits import Visits
 from streams.errors import LogUnavailable
+from streams.log import Stage
 from streams.records import FeedState
 
 log = structlog.get_logger(__name__)
@@ -66,13 +68,14 @@ class Work:
         self._visits = visits
         self._clock = clock
         self._metrics = metrics
+        self._configured = _configured(sources)
         self._poller = Poller(
-            options, ledger=ledger, visits=visits, pool=pool, clock=clock, metrics=metrics
-        )
+            options, configured=self._configured, ledger=ledger, visits=visits, pool=pool,
+            clock=clock, metrics=metrics,
+        )  # fmt: skip
         self._pager = Pager(
             options, ledger=ledger, visits=visits, pool=pool, clock=clock, metrics=metrics
         )
-        self._configured = _configured(sources)
         self._feeds: dict[str, Polled] = {}
         self._waiting: dict[str, Waiting] = {}
         self._polls_due = Agenda()
@@ -90,9 +93,10 @@ class Work:
         now = self._clock()
         known, retired = await self._ledger.call(lambda stage: load_feeds(stage, self._configured))
         await self._retire(retired)
+        ours = await self._ledger.call(self._ours)
         self._metrics.begin_feeds()
-        spread_s = min(self._options.spread_s, _MOST_SPREAD_S / max(len(self._configured), 1))
-        for number, (url, (source, feed)) in enumerate(self._configured.items()):
+        spread_s = min(self._options.spread_s, _MOST_SPREAD_S / max(len(ours), 1))
+        for number, (url, (source, feed)) in enumerate(ours.items()):
             state, due = known.get(url, (None, None))
             if state is None:
                 state = FeedState(source=source.id, url=url, site=site_of(url))
@@ -100,7 +104,20 @@ class Work:
             self._metrics.move_feed(None, polled.condition)
             at_once = now + timedelta(seconds=number * spread_s)
             self._polls_due.put(url, at_once if due is None else max(due, at_once))
-        await self._load_waiting()
+        self._ask_whole(await self._load_waiting())
+
+    def _ask_whole(self, sites: Container[str]) -> None:
+        """Ask the feeds of these sites for all they list: what waits there is of a feed that
+        is polled no more, and a 304 would not tell who lists it now."""
+        for polled in self._feeds.values():
+            if polled.state.site in sites:
+                polled.state = msgspec.structs.replace(
+                    polled.state, etag=None, last_modified=None, body_hash=None
+                )
+
+    def _ours(self, stage: Stage) -> dict[str, tuple[Source, Feed]]:
+        """The feeds configured whose sites are this instance's."""
+        return {url: it for url, it in self._configured.items() if stage.owns(site_of(url))}
 
     async def _retire(self, states: Sequence[FeedState]) -> None:
         """Feeds that are no longer configured are due no more."""
@@ -117,12 +134,14 @@ class Work:
 
         Raises OwnershipLost when the seat is lost, and whatever nobody foresaw."""
         try:
-            while not ended() and self._failure is None:
+            while not ended() and self._failure is None and self._ledger.lost is None:
                 await self._start_due()
                 self._wake.clear()
                 await self._rest()
         finally:
             await self._drain()
+        if self._ledger.lost is not None:
+            raise self._ledger.lost
         if self._failure is not None:
             raise self._failure
 
@@ -154,20 +173,28 @@ class Work:
         if self._more_waiting and len(self._waiting) < _WAITING_AT_ONCE // 2:
             await self._load_waiting()
 
-    async def _load_waiting(self) -> None:
+    async def _load_waiting(self) -> Container[str]:
+        """Take up entries that wait, as many as are held in memory. The sites of those whose
+        feed is not polled any more: they wait for a feed that lists them."""
         far = self._clock() + timedelta(days=3650)
-        looked_at, waiting = await self._ledger.call(
-            lambda stage: load_waiting(stage, far, _WAITING_AT_ONCE)
+        orphaned: set[str] = set()
+
+        def wanted(item: Waiting) -> bool:
+            if item.feed in self._configured:
+                return item.key not in self._waiting
+            orphaned.update((item.key.partition("/")[0], item.site))
+            return False
+
+        waiting, self._more_waiting = await self._ledger.call(
+            lambda stage: load_waiting(stage, far, _WAITING_AT_ONCE, wanted)
         )
-        before = len(self._waiting)
         for item in waiting:
             self._expect(item)
-        self._more_waiting = looked_at == _WAITING_AT_ONCE and len(self._waiting) > before
+        return orphaned
 
     def _expect(self, item: Waiting) -> None:
-        """Put a waiting entry on the agenda, unless it is under way, or its feed is not
-        configured any more."""
-        if item.feed in self._configured and item.key not in self._waiting:
+        """Put a waiting entry on the agenda, unless it is under way."""
+        if item.key not in self._waiting:
             self._waiting[item.key] = item
             self._pages_due.put(item.key, item.due)
 

@@ -2,6 +2,7 @@
 change of configuration keys, metrics or commands. A test fails when they have drifted.
 """
 
+import json
 import re
 import types
 from datetime import time
@@ -14,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import BaseModel, SecretStr
 from pydantic_core import PydanticUndefined
 
+from processors.schema import json_schema
 from rasid.app import App
 from rasid.cli import app
 from rasid.config import Config, parse_duration, parse_limit
@@ -60,8 +62,6 @@ def metrics() -> str:
     registry = App(Config(serve="none")).registry
     rows = []
     for family in sorted(registry.collect(), key=lambda f: f.name):
-        if not family.name.startswith("rasid_"):
-            continue
         name = family.name + ("_total" if family.type == "counter" else "")
         labels = ", ".join(f"`{n}`" for n in _labels(registry, family.name))
         rows.append(f"| `{name}` | {family.type} | {labels} | {family.documentation} |")
@@ -178,12 +178,20 @@ def _first_line(model: type[BaseModel]) -> str:
     return lines[0] if lines else ""
 
 
+def rules_schema() -> str:
+    """docs/rules.schema.json, whole."""
+    return json.dumps(json_schema(), ensure_ascii=False, indent=2) + "\n"
+
+
 REFERENCES = {"configuration.md": configuration, "metrics.md": metrics, "commands.md": commands}
+WHOLE = {"rules.schema.json": rules_schema}  # files with nothing written by hand
 _BEGIN, _END = "<!-- generated: docs/generate.py -->\n", "\n<!-- end -->"
 
 
 def render(name: str) -> str:
     """The whole page, with its generated part as it should be now."""
+    if name in WHOLE:
+        return WHOLE[name]()
     page = (HERE / name).read_text(encoding="utf-8")
     before, _, rest = page.partition(_BEGIN)
     _, _, after = rest.partition(_END)
@@ -191,6 +199,6 @@ def render(name: str) -> str:
 
 
 if __name__ == "__main__":
-    for name in REFERENCES:
+    for name in (*REFERENCES, *WHOLE):
         (HERE / name).write_text(render(name), encoding="utf-8")
         print(f"docs/{name}")  # noqa: T201

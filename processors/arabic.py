@@ -161,6 +161,9 @@ def inflect(parts: list[str]) -> set[str]:
     """Persons of a verb given as past and present (خرق, يخرق), folded."""
     past, *presents = parts
     forms = {past}
+    hollow = len(past) > 2 and past[-2] == "ا"
+    if hollow:  # انهرنا
+        forms |= {past[:-2] + past[-1] + e for e in ("ت", "نا", "تم", "ن")}
     if past.endswith(("ا", "ي")) and len(past) > 2:
         stem = past[:-1]
         forms |= {stem + e for e in ("ت", "تا", "وا", "و", "يا", "ي", "ين", "ينا")}
@@ -175,4 +178,6 @@ def inflect(parts: list[str]) -> set[str]:
         if body.endswith(("و", "ي", "ا")) and len(body) > 2:
             forms |= {person + body[:-1] + e for person in "يت" for e in ("ون", "وا", "")}
         forms |= {person + body + e for person in "يت" for e in ends}
+        if hollow and body[-2:-1] in "اوي":  # لم ينهر, لم تعد
+            forms |= {person + body[:-2] + body[-1] for person in "يتنا"}
     return forms

@@ -1,9 +1,9 @@
-"""Rule files to a rulebook: read, checked, compiled. A mistake is a RuleError with its place.
+"""Rule files to a rulebook. What does not fit together is a RuleError with its place.
 
 A language is a folder: `language.yaml` (its tag and normaliser, the head nouns that make a
 name an installation) and any number of files holding `concepts` or a `theme` with its
 `rules`. The folder `shared` holds gazetteers: names in all scripts, of which each language
-takes its own (see processors.gazetteer).
+takes its own (see processors.gazetteer). `ordinary.txt` is news of no theme.
 
     concepts:
       truce: {nouns: [هدنة|هدن], include: [armistice]}   # words, phrases, other concepts
@@ -14,20 +14,14 @@ takes its own (see processors.gazetteer).
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any
 
-from processors.errors import RuleError
-from processors.gates import Gatekeeper
+from processors.gates import Gatekeeper, lemmas_met
 from processors.gazetteer import GAZETTEER_CONCEPTS, PLACE_NAMES, gazetteer_terms
 from processors.lexicon import CLASSES, NORMALISERS, Lexicon, Term
 from processors.rules import Rule, Rulebook, Sequence, Theme
 from processors.source import Word
-from streams.records import DEVELOPMENTS, Status
-
-SCOPES: Final = ("clause", "sentence")
-FALLBACKS: Final = ("lead", "anywhere")
-NEGATED: Final = ("drop", "keep")
+from streams.records import DEVELOPMENTS
 
 
 @dataclass(slots=True)
@@ -38,118 +32,97 @@ class _Concept:
     sequences: list[Word] = field(default_factory=list)
     codes: tuple[str, ...] = ()
     masks: bool = False
+    theme: str = ""  # whose file it stands in; empty: for all
 
 
-def _check_keys(mapping: Mapping[Any, Any], allowed: Iterable[str], what: str) -> None:
-    known = set(allowed)
-    for key in mapping:
-        if key not in known:
-            close = difflib.get_close_matches(key, known, 1)
-            hint = f", did you mean {close[0]!r}?" if close else ""
-            raise key.error(f"unknown key {str(key)!r} of {what}{hint}", reason="schema")
-
-
-def _strings(value: Any, key: Word) -> list[Word]:
-    values = value if isinstance(value, list) else [value]
-    for item in values:
-        if not isinstance(item, Word):
-            raise key.error("words are expected", reason="schema")
-        if not item.strip():
-            raise item.error("an empty pattern", reason="empty", word=str(key))
-    return values
+def _strings(value: Any) -> list[Word]:
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
 
 
 class _Compiler:
-    def __init__(self, language: str, settings: Mapping[Word, Any], place: Word) -> None:
-        normaliser = settings.get(Word("normaliser"), "arabic")
+    def __init__(self, settings: Mapping[Any, Any]) -> None:
+        language: Word = settings["language"]
+        normaliser = settings.get("normaliser", "arabic")
         if normaliser not in NORMALISERS:
-            raise place.error(f"unknown normaliser {normaliser!r}", reason="unknown")
+            raise normaliser.error(
+                f"unknown normaliser, one of {', '.join(NORMALISERS)}", reason="unknown"
+            )
         self.heads: Mapping[str, Any] = settings.get(Word("heads")) or {}
         self.script = str(normaliser)
         self.lexicon = Lexicon(NORMALISERS[normaliser])
-        self.language = language
+        self.language = str(language)
         self.concepts: dict[str, _Concept] = {
             name: _Concept(Word(name)) for name in GAZETTEER_CONCEPTS
         }
-        self.themes: dict[str, tuple[Theme, list[tuple[Word, Mapping[str, Any]]]]] = {}
+        self.themes: dict[str, tuple[Theme, dict[str, tuple[int, Word, Mapping[Any, Any]]]]] = {}
         self.bits: dict[str, int] = {}
         self._pending: list[tuple[Theme, str, Word]] = []
 
-    def read(self, document: Mapping[Word, Any]) -> None:
-        _check_keys(
-            document,
-            (
-                "concepts",
-                "theme",
-                "threshold",
-                "anchors",
-                "quiet",
-                "turns",
-                "overrides",
-                "rules",
-                "title",
-            ),
-            "a rule file",
-        )
-        for name, body in (document.get(Word("concepts")) or {}).items():
-            self._read_concept(name, body)
+    def read(self, document: Mapping[Word, Any], root: int) -> None:
+        """Take up a file of the bundled rules (root 0) or of a user's folder; what a later
+        root says of a rule stands."""
         theme_name = document.get(Word("theme"))
+        for name, body in (document.get(Word("concepts")) or {}).items():
+            self._read_concept(name, body, str(theme_name or ""))
         if theme_name is not None:
-            self._read_theme(theme_name, document)
+            self._read_theme(theme_name, document, root)
 
-    def _read_concept(self, name: Word, body: Any) -> None:
-        if not isinstance(body, dict):
-            raise name.error("a concept is a mapping", reason="schema")
-        _check_keys(
-            body, (*CLASSES, "include", "sequences", "codes", "masks", "labelled"), "a concept"
-        )
+    def _read_concept(self, name: Word, body: Mapping[Word, Any], theme: str) -> None:
+        full: str = name
         known = self.concepts.get(name)
-        if known is not None and known.name and name not in GAZETTEER_CONCEPTS:
-            raise name.error("a concept defined twice", reason="duplicate")
-        concept = known or _Concept(name)
-        self.concepts[name] = concept
+        if known and known.theme not in ("", theme) and "extend" not in body:
+            full = f"{theme}.{name}"  # another theme has one of this name; each means its own
+            known = self.concepts.get(full)
+        if known and name not in GAZETTEER_CONCEPTS and "extend" not in body:
+            raise name.error(
+                "a concept defined twice: `extend: true` adds to it", reason="duplicate"
+            )
+        concept = known or _Concept(name, theme=theme)
+        self.concepts[full] = concept
         for key, value in body.items():
             if key in CLASSES:
-                concept.terms += [(text, CLASSES[key], "") for text in _strings(value, key)]
+                concept.terms += [(text, CLASSES[key], "") for text in _strings(value)]
             elif key == "labelled":
                 for label, texts in value.items():
                     concept.terms += [
-                        (text, CLASSES["nouns"], str(label)) for text in _strings(texts, label)
+                        (text, CLASSES["nouns"], str(label)) for text in _strings(texts)
                     ]
             elif key == "include":
-                concept.include += _strings(value, key)
+                concept.include += _strings(value)
             elif key == "sequences":
-                concept.sequences += _strings(value, key)
+                concept.sequences += _strings(value)
             elif key == "codes":
-                concept.codes = tuple(_strings(value, key))
-            else:
-                concept.masks = bool(value)
+                concept.codes = tuple(map(str, _strings(value)))
+            elif key == "masks":
+                concept.masks = value
         if not (concept.terms or concept.include or concept.sequences):
             raise name.error("a concept without words", reason="empty")
 
-    def _read_theme(self, name: Word, document: Mapping[Word, Any]) -> None:
-        theme, rules = self.themes.setdefault(name, (Theme(str(name)), []))
-        for key, value in document.items():
-            if key == "threshold":
-                theme.threshold = float(value)
-            elif key == "turns":
-                for status, turn in value.items():
-                    theme.turns[str(status)] = {str(a): str(b) for a, b in turn.items()}
-            elif key == "overrides":
-                for development, others in value.items():
-                    theme.overrides[str(development)] = frozenset(_strings(others, development))
-            elif key == "rules":
-                if not isinstance(value, list):
-                    raise key.error("rules are a list", reason="schema")
-                for rule in value:
-                    if not isinstance(rule, dict) or not isinstance(rule.get(Word("id")), Word):
-                        raise key.error("each rule is a mapping with an id", reason="schema")
-                    rules.append((rule[Word("id")], rule))
-            elif key in ("anchors", "quiet"):
-                for concept in _strings(value, key):
-                    self._pending.append((theme, str(key), concept))
+    def _read_theme(self, name: Word, document: Mapping[Word, Any], root: int) -> None:
+        theme, rules = self.themes.setdefault(name, (Theme(str(name)), {}))
+        theme.threshold = float(document.get(Word("threshold"), theme.threshold))
+        for status, turn in (document.get(Word("turns")) or {}).items():
+            theme.turns.setdefault(str(status), {}).update(
+                {str(before): str(after) for before, after in turn.items()}
+            )
+        for development, others in (document.get(Word("overrides")) or {}).items():
+            theme.overrides[str(development)] = frozenset(_strings(others))
+        for key in ("anchors", "quiet"):
+            for concept in _strings(document.get(Word(key))):
+                self._pending.append((theme, key, concept))
+        bodies: list[dict[Any, Any]] = document.get(Word("rules")) or []
+        for body in bodies:
+            word: Word = body["id"]
+            before = rules.get(word)
+            if before is not None and before[0] == root:
+                raise word.error("a rule's id used twice", reason="duplicate")
+            if before is not None and body.get("status") == "off":
+                body = {**before[2], Word("status"): "off"}
+            rules[word] = (root, word, body)
 
-    def compile(self, shared: Iterable[Mapping[Word, Any]]) -> Rulebook:
+    def compile(self, shared: Iterable[Mapping[Word, Any]], ordinary: str) -> Rulebook:
         for i, name in enumerate(self.concepts):
             self.bits[name] = 1 << i
         masks = {name: self._closure(name) for name in self.concepts}
@@ -168,35 +141,55 @@ class _Compiler:
                 term.mask = masks[name]
                 self.lexicon.add(term, kind)
         sequences = [
-            Sequence(masks[name], self._steps(text))
+            Sequence(masks[name], self._steps(text, concept.theme))
             for name, concept in self.concepts.items()
             for text in concept.sequences
         ]
         for theme, key, concept_name in self._pending:
-            bits = self._mask_of(concept_name)
+            bits = self._mask_of(concept_name, theme.name)
             if key == "anchors":
                 theme.anchors |= bits
             else:
                 theme.quiet |= bits
         for theme, rules in self.themes.values():
-            seen: set[str] = set()
-            for word, body in rules:
-                if word in seen:
-                    raise word.error("a rule's id used twice", reason="duplicate")
-                seen.add(word)
-                theme.rules.append(self._rule(theme, word, body))
+            for _, word, body in rules.values():
+                if body.get("status") != "off":
+                    theme.rules.append(self._rule(theme, word, body))
         themes = [theme for theme, _ in self.themes.values()]
-        masking = sum(self.bits[name] for name, concept in self.concepts.items() if concept.masks)
-        everywhere = 0
-        for name in PLACE_NAMES:
-            everywhere |= self.bits[name]
-        keeper = Gatekeeper(sequences, self.lexicon.counts, closures, everywhere)
+        masking = self._masking()
+        met = lemmas_met(ordinary, self.lexicon)
+        keeper = Gatekeeper(sequences, self.lexicon.costs(met), closures)
         gates, _ = keeper.gates(themes, lead=False)
-        lead_gates, self.lexicon.watched = keeper.gates(themes, lead=True)
+        lead_gates, watched = keeper.gates(themes, lead=True)
+        self.lexicon.watch(watched, met)
         return Rulebook(
             self.language, self.lexicon, self.bits, sequences, themes, masking, self.script,
-            gates, lead_gates,
+            gates, lead_gates, self._context(themes, sum(masking)),
         )  # fmt: skip
+
+    def _masking(self) -> dict[int, int]:
+        """What masks, by theme, and what it leaves alone: other themes' own concepts."""
+        own: dict[str, int] = {}
+        masks: dict[str, int] = {}
+        for name, concept in self.concepts.items():
+            bits = masks if concept.masks else own
+            bits[concept.theme] = bits.get(concept.theme, 0) | self.bits[name]
+        return {
+            bits: sum(of for other, of in own.items() if theme and other not in ("", theme))
+            for theme, bits in masks.items()
+        }
+
+    def _context(self, themes: Iterable[Theme], masking: int) -> int:
+        """Concepts that the article as a whole is judged by: places, what silences a theme,
+        what rules ask of headline and lead."""
+        context = masking
+        for name in (*PLACE_NAMES, "local_force", "locative", "caption", "related"):
+            context |= self.bits.get(name, 0)
+        for theme in themes:
+            context |= theme.quiet
+            for rule in theme.rules:
+                context |= rule.unless | rule.with_lead
+        return context
 
     def _closure(self, name: str) -> int:
         """The concept's bit and those of all that include it."""
@@ -206,8 +199,7 @@ class _Compiler:
             mask |= self.bits[current]
             for other, concept in self.concepts.items():
                 for included in concept.include:
-                    self._known(included)
-                    if included == current:
+                    if self._named(included, concept.theme) == current:
                         if other == name:
                             raise included.error("a circle of concepts", reason="circle")
                         if other not in seen:
@@ -215,29 +207,33 @@ class _Compiler:
                             todo.append(other)
         return mask
 
-    def _known(self, name: Word) -> None:
+    def _named(self, name: Word, theme: str) -> str:
+        """The concept a theme means by a name: its own, else the one there is."""
+        own = f"{theme}.{name}"
+        if own in self.concepts:
+            return own
         if name not in self.concepts:
             close = difflib.get_close_matches(name, self.concepts, 1)
             hint = f", did you mean {close[0]!r}?" if close else ""
             raise name.error(f"unknown concept {str(name)!r}{hint}", reason="unknown")
+        return name
 
-    def _mask_of(self, text: Word) -> int:
+    def _mask_of(self, text: Word, theme: str) -> int:
         """Bits of `a|b`."""
         mask = 0
         for name in text.split("|"):
             part = Word(name)
             part.file, part.line, part.column = text.file, text.line, text.column
-            self._known(part)
-            mask |= self.bits[name]
+            mask |= self.bits[self._named(part, theme)]
         return mask
 
-    def _masks_of(self, value: Any, word: Word) -> int:
+    def _masks_of(self, value: Any, theme: str) -> int:
         mask = 0
-        for name in _strings(value or [], word):
-            mask |= self._mask_of(name)
+        for name in _strings(value):
+            mask |= self._mask_of(name, theme)
         return mask
 
-    def _steps(self, text: Word) -> tuple[tuple[int, int], ...]:
+    def _steps(self, text: Word, theme: str) -> tuple[tuple[int, int], ...]:
         steps, gap = [], 0
         for piece in text.split():
             if piece[0] == "~":
@@ -245,85 +241,67 @@ class _Compiler:
                 continue
             part = Word(piece)
             part.file, part.line, part.column = text.file, text.line, text.column
-            steps.append((gap, self._mask_of(part)))
+            steps.append((gap, self._mask_of(part, theme)))
             gap = 0
         return tuple(steps)
 
-    def _rule(self, theme: Theme, word: Word, body: Mapping[str, Any]) -> Rule:
-        _check_keys(
-            body,
-            ("id", "development", "title", "weight", "match", "trigger", "gap", "ordered", "scope",
-             "without", "between_not", "with_lead", "unless", "fallback", "foreign", "negated",
-             "status", "examples", "note", "false_alarms"),
-            "a rule",
-        )  # fmt: skip
+    def _rule(self, theme: Theme, word: Word, body: Mapping[Any, Any]) -> Rule:
         development = body.get("development")
         allowed = DEVELOPMENTS.get(theme.name)
         if development is None or (allowed is not None and development not in allowed):
-            place = development if isinstance(development, Word) else word
-            raise place.error(
+            raise (development or word).error(
                 f"unknown development of {theme.name}, one of {', '.join(allowed or ())}",
                 reason="unknown",
             )
-        match = _strings(body.get("match") or [], word)
+        match = _strings(body.get("match"))
         if not match:
             raise word.error("a rule without match", reason="empty")
-        scope, negated = body.get("scope", "sentence"), body.get("negated", "drop")
-        if body.get("fallback", "lead") not in FALLBACKS:
-            raise word.error("fallback is lead or anywhere", reason="schema")
-        if scope not in SCOPES or negated not in NEGATED:
-            raise word.error("scope is clause or sentence, negated drop or keep", reason="schema")
-        without = self._masks_of(body.get("without"), word)
-        between_not = self._masks_of(body.get("between_not"), word)
-        status = body.get("status")
-        if status is not None and status not in get_args(Status):
-            raise word.error(f"unknown status {status!r}", reason="unknown")
+        reads_as = body.get("reads_as")
         examples = body.get("examples") or {}
-        _check_keys(examples, ("fire", "quiet"), "examples")
         return Rule(
             id=f"{theme.name}.{word}",
             theme=theme.name,
             development=str(development),
+            title=str(body.get("title") or ""),
+            status=str(body.get("status", "stable")),
             weight=float(body.get("weight", 0.8)),
-            items=tuple(self._mask_of(item) for item in match),
+            items=tuple(self._mask_of(item, theme.name) for item in match),
             names=tuple(map(str, match)),
-            trigger=self._index(body.get("trigger"), match, word, 0),
+            trigger=self._index(body.get("trigger"), match, 0),
             gap=body.get("gap"),
-            ordered=bool(body.get("ordered", False)),
-            scope=str(scope),
-            without=without,
-            between_not=between_not,
-            with_lead=self._masks_of(body.get("with_lead"), word),
-            unless=self._masks_of(body.get("unless"), word),
-            foreign=self._index(body.get("foreign"), match, word, -1),
-            negated=str(negated),
-            status=str(status) if status is not None else None,  # type: ignore[arg-type]
-            fallback=str(body.get("fallback", "")),
-            fire=tuple(_strings(examples.get("fire") or [], word)),
-            quiet=tuple(_strings(examples.get("quiet") or [], word)),
+            ordered=body.get("ordered", False),
+            scope=str(body.get("scope", "sentence")),
+            without=self._masks_of(body.get("without"), theme.name),
+            between_not=self._masks_of(body.get("between_not"), theme.name),
+            with_lead=self._masks_of(body.get("with_lead"), theme.name),
+            unless=self._masks_of(body.get("unless"), theme.name),
+            foreign=self._index(body.get("foreign"), match, -1),
+            negated=str(body.get("negated", "drop")),
+            reads_as=str(reads_as) if reads_as is not None else None,  # type: ignore[arg-type]
+            fallback=str(body.get("fallback") or ""),
+            fire=tuple(_strings(examples.get("fire"))),
+            quiet=tuple(_strings(examples.get("quiet"))),
             word=word,
         )
 
-    def _index(self, value: Any, match: list[Word], word: Word, default: int) -> int:
+    def _index(self, value: Word | None, match: list[Word], default: int) -> int:
         if value is None:
             return default
         if value not in match:
-            place = value if isinstance(value, Word) else word
-            raise place.error("is no item of this rule's match", reason="unknown")
+            raise value.error("is no item of this rule's match", reason="unknown")
         return match.index(value)
 
 
 def compile_language(
     settings: Mapping[Word, Any],
-    documents: Iterable[Mapping[Word, Any]],
+    documents: Iterable[tuple[int, Mapping[Word, Any]]],
     shared: Iterable[Mapping[Word, Any]],
-    folder: Path,
+    ordinary: str = "",
 ) -> Rulebook:
-    """One language's rulebook. Raises RuleError."""
-    tag = settings.get(Word("language"))
-    if not isinstance(tag, Word):
-        raise RuleError("language.yaml names no language", reason="schema", file=str(folder))
-    compiler = _Compiler(str(tag), settings, tag)
-    for document in documents:
-        compiler.read(document)
-    return compiler.compile(shared)
+    """One language's rulebook, of files that were checked (processors.schema), each with the
+    number of the folder it is from; `ordinary` is news of no theme (see processors.gates).
+    Raises RuleError."""
+    compiler = _Compiler(settings)
+    for root, document in documents:
+        compiler.read(document, root)
+    return compiler.compile(shared, ordinary)

@@ -66,8 +66,8 @@ def events(found: Sequence[Found]) -> list[list[Found]]:
 
 
 def make_flag(group: list[Found], evidence: Evidence) -> Flag:
-    """The flag of one event's matches, the strongest first: all their spans; the sentence of
-    the strongest, of the text rather than the headline when it says as much."""
+    """The flag of one event's matches, the strongest first: all their spans; the
+    shortest sentence that says it about as strongly, of the text rather than the headline."""
     best = group[0]
     miss = 1.0
     for rank, item in enumerate(group[:4]):
@@ -80,7 +80,9 @@ def make_flag(group: list[Found], evidence: Evidence) -> Flag:
         ):
             spans.setdefault((span.field, span.start, span.end), span)
     ordered = sorted(spans.values(), key=lambda s: (s.field != "title", s.start, -s.end))
-    body = next((i for i in group if i.field.name == "text" and i.score >= best.score * 0.8), best)
+    as_good = [i for i in group if i.field.name == "text" and i.score >= best.score * 0.8]
+    body = min(as_good, key=lambda i: i.match.scene.sentence.last - i.match.scene.sentence.first,
+               default=best)  # fmt: skip
     part, scene = body.field, body.match.scene
     scenes = {id(i.match.scene): i.match.scene for i in group}.values()
     start, end = evidence.extent(part.starts, part.tokens, scene.sentence)
@@ -92,7 +94,7 @@ def make_flag(group: list[Found], evidence: Evidence) -> Flag:
         status=best.status,  # type: ignore[arg-type]
         spans=tuple(ordered),
         quote=part.raw[start:end],
-        speaker=evidence.speaker(scene, part.raw, part.starts, part.tokens),
+        speaker=evidence.speaker(body.match, part.raw, part.starts, part.tokens),
         countries=tuple(dict.fromkeys(c for i in group for c in i.countries)),
         places=evidence.names(scenes, ("town", "named_installation", "capital")),
         actors=tuple(dict.fromkeys(name for i in group for name in _actors(i, evidence))),

@@ -7,7 +7,7 @@ from processors.arabic import fold
 from processors.lexicon import Hit
 from processors.matching import Match, Scene
 from processors.rules import Rulebook
-from processors.text import PAUSE, QUOTES, Sentence
+from processors.text import PAUSE, QUOTES, STOP, Sentence
 from streams.records import Quantity, Span
 
 MAX_QUOTE_CHARS = 700
@@ -20,7 +20,14 @@ class Evidence:
         self._book = book
         self._speech = mask("speech")
         self._that = mask("that")
+        self._aside = mask("aside")
+        self._act = mask("call", "denial", "refusal")
+        self._who = mask(
+            "country", "capital", "leader", "nationality", "local_force", "foreign_militia",
+            "coalition", "mission", "company", "party", "official", "army", "alliance", "aside",
+        )  # fmt: skip
         self._unit = mask("unit")
+        self._number = mask("number")
         self._multiplier = mask("multiplier")
         self._daily = mask("daily")
         self.actor = mask(
@@ -57,24 +64,45 @@ class Evidence:
         end = starts[last] + len(tokens[last])
         return start, min(end, start + MAX_QUOTE_CHARS)
 
-    def speaker(self, scene: Scene, raw: str, starts: list[int], tokens: list[str]) -> str | None:
-        """The words between a verb of saying and «أن», a colon or a comma."""
-        for hit in scene.having(self._speech):
-            at = hit.end
-            stops = {h.start for h in scene.having(self._that)}
-            while at < scene.sentence.last and at - hit.end < MAX_SPEAKER_WORDS:
-                if at in stops or tokens[at] in PAUSE:
-                    break
-                at += 1
-            else:
+    def speaker(self, match: Match, raw: str, starts: list[int], tokens: list[str]) -> str | None:
+        """Who is said to say it: the words after the verb of saying up to what is said («قال
+        فلان إن», «بحسب فلان،»), or before it where what is said follows at once («مصادر
+        مطلعة قالت إن»)."""
+        scene = match.scene
+        stops = {hit.start for hit in scene.having(self._that)}
+        stops |= {piece.start for piece in match.pieces}
+        asides = {hit.start: hit.end for hit in scene.having(self._aside)}
+        # «دعا فلان إلى», «نفت موسكو وجود»: who says it stands before the first other word known.
+        other = {hit.start for hit in scene.hits if not hit.mask & self._who}
+        for hit in scene.having(self._speech | self._act):
+            asked = not hit.mask & self._speech
+            if asked:
+                stops = stops | other
+            elif any(piece.start <= hit.start < piece.end for piece in match.pieces):
                 continue
-            if at > hit.end:
-                last = at - 1
-                said = raw[starts[hit.end] : starts[last] + len(tokens[last])]
+            first = hit.end
+            while first in asides:
+                first = asides[first]
+            last = first
+            while last < scene.sentence.last and not self._ends(tokens[last], last, stops):
+                last += 1
+            if last == first and not asked and tokens[last : last + 1] != [":"]:
+                last = hit.start
+                first = last
+                floor = max(scene.sentence.first, last - MAX_SPEAKER_WORDS)
+                while first > floor and not self._ends(tokens[first - 1], first - 1, stops):
+                    first -= 1
+            if first < last <= first + MAX_SPEAKER_WORDS:
+                end = last - 1
+                said = raw[starts[first] : starts[end] + len(tokens[end])]
                 said = said.strip("".join(QUOTES) + " ")
                 if said:
                     return said
         return None
+
+    @staticmethod
+    def _ends(token: str, at: int, stops: set[int]) -> bool:
+        return at in stops or token in PAUSE or token in STOP
 
     @staticmethod
     def _labels(hits: Iterable[Hit]) -> tuple[str, ...]:
@@ -91,35 +119,60 @@ class Evidence:
     def quantities(
         self, scene: Scene, raw: str, starts: list[int], tokens: list[str]
     ) -> tuple[Quantity, ...]:
-        """Numbers with their unit: 70 ألف برميل يومياً, 1400 مرتزق."""
-        units = {hit.start: hit for hit in scene.having(self._unit)}
-        times = {hit.start: hit for hit in scene.having(self._multiplier)}
-        daily = {hit.start: hit for hit in scene.having(self._daily)}
+        """Numbers with their unit: 70 ألف برميل يومياً, 1400 مرتزق, ثلاثة جنود, مليون و200 ألف
+        برميل."""
+        hits: dict[int, list[Hit]] = {}
+        wanted = self._unit | self._multiplier | self._daily | self._number
+        for hit in scene.having(wanted):
+            hits.setdefault(hit.start, []).append(hit)  # the longer first
+
+        def one(at: int, mask: int) -> Hit | None:
+            return next((hit for hit in hits.get(at, ()) if hit.mask & mask), None)
+
         found = []
         at, last = scene.sentence.first, scene.sentence.last
         while at < last:
-            begin = at
-            value, at = _number(tokens, at, last)
-            if value is None:
-                at = begin + 1
+            begin, total = at, 0.0
+            while at < last:
+                value, after = _number(tokens, at, last)
+                word = one(at, self._number) if value is None else None
+                if word is not None:
+                    value, after = float(word.term.label), word.end
+                times = one(after if value is not None else at, self._multiplier)
+                if value is None and (times is None or (at > begin and not _and(tokens[at]))):
+                    break
+                if at > begin and not _and(tokens[at]):
+                    break
+                value = 1.0 if value is None else value
+                while times is not None:
+                    value, after = value * float(times.term.label), times.end
+                    times = one(after, self._multiplier)
+                total, at = total + value, after
+            if at == begin:
+                at += 1
                 continue
-            while at in times:
-                value *= float(times[at].term.label or 1)
-                at = times[at].end
-            unit = units.get(at)
-            if unit is None:
+            unit = one(at, self._unit)
+            if unit is None or not total:
                 continue
             at, name = unit.end, unit.term.label
-            if name == "barrels" and at in daily:
-                at, name = daily[at].end, "barrels_per_day"
-            text = raw[starts[begin] : starts[at - 1] + len(tokens[at - 1])]
+            daily = one(at, self._daily)
+            if daily is not None and name in ("barrels", "cubic_metres"):
+                at, name = daily.end, f"{name}_per_day"
+            # «و20 آلية»: the conjunction is no part of it
+            start = starts[begin] + (_and(tokens[begin]) and tokens[begin][1:2].isdigit())
+            text = raw[start : starts[at - 1] + len(tokens[at - 1])]
             kind = "oil" if name.startswith("barrels") else None
-            found.append(Quantity(value=value, unit=name, of=kind, text=text))
+            found.append(Quantity(value=total, unit=name, of=kind, text=text))
         return tuple(found)
 
 
+def _and(token: str) -> bool:
+    """Whether a number goes on from the one before: مليون و200 ألف, مئة وعشرون."""
+    return len(token) > 1 and token[0] == "و"
+
+
 def _number(tokens: list[str], at: int, last: int) -> tuple[float | None, int]:
-    digits = fold(tokens[at]) if tokens[at][:1].isdigit() else ""
+    digits = fold(tokens[at]).removeprefix("و")
     if not digits.isascii() or not digits.isdigit() or len(digits) > 15:
         return None, at
     at += 1

@@ -1,15 +1,13 @@
 """Document in, flags out: pure, the same text and rules give the same flags.
 
-    words | known? | sentences | hits | scenes | rules | statuses | one flag an event
+    words | known? | sentences | terms | rules | statuses | one flag an event
 
-A text without any anchor of a theme ends after the second step.
+A text without any word that a rule waits for ends after the second step.
 """
 
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,33 +15,20 @@ from processors.compiler import compile_language
 from processors.errors import RuleError
 from processors.events import Found, Part, events, make_flag
 from processors.evidence import Evidence
-from processors.lexicon import concepts_of
-from processors.matching import Match, Scene, matches, set_scene
-from processors.modality import PURPOSE, REFUSED, Modality
+from processors.matching import Match, Scene, matches
+from processors.modality import PURPOSE, REFUSED
 from processors.places import Gazette
+from processors.reading import LEAD_SENTENCES, Reading, read
+from processors.reading import Document as Document  # what callers of `flag` make
 from processors.rules import Rule, Rulebook, Theme
+from processors.schema import LanguageFile, ThemeFile, check_file, check_gazetteer
 from processors.source import Word, read_yaml
-from processors.text import sentences, words
 from streams.records import Flag
 
 BUNDLED = Path(__file__).parent / "rules"
-_LEAD_SENTENCES = 3
-_CONTEXT_SENTENCES = 8
 _ARABIC = re.compile("[\u0620-\u064a]")
 _LATIN = re.compile("[A-Za-z]")
 _PREFERRED = ("ar", "en")  # of the languages of one script, for a text that does not say
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """What flagging needs of an article."""
-
-    title: str
-    text: str
-    language: str | None = None
-    source: str | None = None
-    source_country: str | None = None
-    published: datetime | None = None
 
 
 class Flagger:
@@ -62,41 +47,8 @@ class Flagger:
         book = self._book(document)
         if book is None:
             return []
-        look = book.lexicon.__getitem__
-        title, text = words(document.title), words(document.text)
-        title_entries, text_entries = list(map(look, title)), list(map(look, text))
-        anchors = book.lexicon.anchors
-        if anchors.isdisjoint(text_entries) and anchors.isdisjoint(title_entries):
-            return []
-        fields = [
-            Part("title", document.title, title, title_entries,
-                   sentences(title, headline=True)),
-            Part("text", document.text, text, text_entries, sentences(text)),
-        ]  # fmt: skip
-        if not any(self._promising(book, part) for part in fields):
-            return []
-        return self._read(book, document, fields)
-
-    @staticmethod
-    def _promising(book: Rulebook, part: Part) -> bool:
-        """Whether some rule's pieces stand together in some sentence, whoever is foreign."""
-        break_words = book.mask("clause_word")
-        anchors = book.lexicon.anchors
-        for sentence in part.sentences:
-            known = set(part.entries[sentence.first : sentence.last])
-            if anchors.isdisjoint(known):
-                continue
-            lead = sentence.index < _LEAD_SENTENCES
-            if not book.possible(concepts_of(known), lead=lead):
-                continue
-            hits = book.lexicon.find(part.tokens, part.entries, sentence.first, sentence.last)
-            scene = set_scene(book, sentence, hits, break_words)
-            for theme in book.themes:
-                if scene.mask & theme.anchors:
-                    for rule in theme.rules:
-                        if (lead or rule.fallback != "lead") and matches(rule, scene, None):
-                            return True
-        return False
+        reading = read(book, document)
+        return [] if reading is None else self._flags(reading)
 
     def _book(self, document: Document) -> Rulebook | None:
         """The rules of the text's language: as it says, unless its script says otherwise."""
@@ -109,40 +61,17 @@ class Flagger:
             return book
         return self._by_script.get(script)
 
-    def _read(self, book: Rulebook, document: Document, fields: list[Part]) -> list[Flag]:
-        break_words = book.mask("clause_word")
-        scenes: list[tuple[Part, Scene]] = []
-        gazette = Gazette(book)
-        for part in fields:
-            for sentence in part.sentences:
-                hits = book.lexicon.find(part.tokens, part.entries, sentence.first, sentence.last)
-                if hits:
-                    scene = set_scene(book, sentence, hits, break_words)
-                    gazette.note(scene)
-                    scenes.append((part, scene))
-        tokens = [token for part in fields for token in part.tokens]
-        modality = Modality(book, document.published, tokens, len(fields[0].tokens))
-        count = max(1, len(fields[1].sentences))
+    def read(self, document: Document) -> Reading | None:
+        """A document taken apart in full. None when no rules are for its language."""
+        book = self._book(document)
+        return None if book is None else read(book, document, whole=True)
+
+    def _flags(self, reading: Reading) -> list[Flag]:
         found: list[Found] = []
-        opening = lead = 0  # concepts of headline and first sentence, of the whole lead
-        for _, scene in scenes:
-            if scene.sentence.index <= 0:
-                opening |= scene.mask
-            if scene.sentence.index < _CONTEXT_SENTENCES:
-                lead |= scene.mask
-        for theme in book.themes:
-            if theme.quiet and _is_quiet(theme.quiet, scenes):
-                continue
-            certain = self._search(
-                book, theme, scenes, gazette, modality, opening, lead, count, False
-            )
-            if not any(item.score >= theme.threshold for item in certain):
-                certain += self._search(
-                    book, theme, scenes, gazette, modality, opening, lead, count, True
-                )
-            found += _overridden(theme, certain)
-        evidence = Evidence(book)
-        thresholds = {theme.name: theme.threshold for theme in book.themes}
+        for theme in reading.book.themes:
+            found += self.found(reading, theme)
+        evidence = Evidence(reading.book)
+        thresholds = {theme.name: theme.threshold for theme in reading.book.themes}
         flags = []
         for group in events(found):
             flag = make_flag(group, evidence)
@@ -150,49 +79,47 @@ class Flagger:
                 flags.append(flag)
         return sorted(flags, key=lambda f: (-f.score, f.theme, f.development, f.countries))
 
-    def _search(
-        self,
-        book: Rulebook,
-        theme: Theme,
-        scenes: Sequence[tuple[Part, Scene]],
-        gazette: Gazette,
-        modality: Modality,
-        opening: int,
-        lead: int,
-        count: int,
-        fallback: bool,
-    ) -> list[Found]:
+    def found(self, reading: Reading, theme: Theme) -> list[Found]:
+        """Every match of a theme's rules that counts, below the threshold too."""
+        if theme.quiet and _is_quiet(theme.quiet, reading.scenes):
+            return []
+        certain = self._search(reading, theme, False)
+        if not any(item.score >= theme.threshold for item in certain):
+            certain += self._search(reading, theme, True)
+        return _overridden(theme, certain)
+
+    def _search(self, reading: Reading, theme: Theme, fallback: bool) -> list[Found]:
         """All matches of a theme's rules, or of those to fall back on."""
         found = []
-        for part, scene in scenes:
+        for part, scene in reading.live:
             if not scene.mask & theme.anchors:
                 continue
-            weight = _position(scene.sentence.index, count)
             for rule in theme.rules:
-                if bool(rule.fallback) != fallback or rule.unless & opening:
+                if bool(rule.fallback) != fallback or reading.bars(rule, scene):
                     continue
-                if rule.fallback == "lead" and scene.sentence.index >= _LEAD_SENTENCES:
-                    continue
-                if rule.with_lead and not rule.with_lead & lead:
-                    continue
-                for match in matches(
-                    rule, scene, lambda _r, hit, s: gazette.theatre(hit, s) is not None
-                ):
-                    status, factor = modality.judge(match, part.tokens)
-                    if status is None:
-                        continue
-                    turn = theme.turns.get(status, {})
-                    development = turn.get(rule.development) or turn.get("*", rule.development)
-                    if status == REFUSED:
-                        if rule.development not in turn and "*" not in turn:
-                            continue
-                        status = "denied"
-                    elif status == PURPOSE:
-                        status = "expected"
-                    score = rule.weight * weight * factor
-                    countries = self._countries(gazette, match)
-                    found.append(Found(match, part, development, status, score, countries))
+                for match in matches(rule, scene, reading.is_away):
+                    item = self._judged(reading, theme, part, match)
+                    if item is not None:
+                        found.append(item)
         return found
+
+    def _judged(self, reading: Reading, theme: Theme, part: Part, match: Match) -> Found | None:
+        """What a match means; None when the words around it take it back."""
+        rule = match.rule
+        status, factor = reading.modality.judge(match, part.tokens)
+        if status is None:
+            return None
+        turn = theme.turns.get(status, {})
+        development = turn.get(rule.development) or turn.get("*", rule.development)
+        if status == REFUSED:
+            if rule.development not in turn and "*" not in turn:
+                return None
+            status = "denied"
+        elif status == PURPOSE:
+            status = "expected"
+        score = rule.weight * factor * _position(match.scene, reading.sentences)
+        countries = self._countries(reading.gazette, match)
+        return Found(match, part, development, status, score, countries)
 
     @staticmethod
     def _countries(gazette: Gazette, match: Match) -> tuple[str, ...]:
@@ -252,9 +179,13 @@ def _is_quiet(quiet: int, scenes: Sequence[tuple[Part, Scene]]) -> bool:
     return bool(told) and (told[0] < 0 or len(told) >= 2)
 
 
-def _position(index: int, count: int) -> float:
-    """The headline and the lead weigh more than the tail."""
-    if index < _LEAD_SENTENCES:
+def _position(scene: Scene, count: int) -> float:
+    """The headline and the lead weigh more than the tail; what stands under a picture may be
+    old."""
+    index = scene.sentence.index
+    if scene.caption:
+        return 0.6
+    if index < LEAD_SENTENCES:
         return 1.0
     return 0.92 if index < 8 or index < count * 0.6 else 0.85
 
@@ -263,27 +194,32 @@ def load_flagger(folders: Sequence[Path] = (), *, check_examples: bool = True) -
     """The bundled rules and those of the users' folders. Raises RuleError."""
     digest = hashlib.sha256()
     shared: list[dict[Word, Any]] = []
-    languages: dict[str, tuple[dict[Word, Any], list[dict[Word, Any]]]] = {}
-    roots = [BUNDLED, *folders]
-    for root in roots:
+    languages: dict[str, tuple[dict[Word, Any], list[tuple[int, dict[Word, Any]]]]] = {}
+    for number, root in enumerate([BUNDLED, *folders]):
         if not root.is_dir():
             raise RuleError("no such folder of rules", reason="missing", file=str(root))
-        for path in sorted(root.glob("shared/*.yaml")):
+        for path in sorted(root.glob("*/*.yaml")):
             digest.update(path.read_bytes())
-            shared.append(read_yaml(path))
-        folders_of = (p for p in root.iterdir() if p.is_dir())
-        for folder in sorted(p for p in folders_of if p.name != "shared" and any(p.glob("*.yaml"))):
-            paths = sorted(folder.glob("*.yaml"))
-            for path in paths:
-                digest.update(path.read_bytes())
-            settings, documents = languages.setdefault(folder.name, ({}, []))
-            for path in paths:
-                if path.name == "language.yaml":
-                    settings.update(read_yaml(path))
-                else:
-                    documents.append(read_yaml(path))
+            document = read_yaml(path)
+            if path.parent.name == "shared":
+                check_gazetteer(document, path)
+                shared.append(document)
+                continue
+            settings, documents = languages.setdefault(path.parent.name, ({}, []))
+            if path.name == "language.yaml":
+                check_file(document, LanguageFile, path)
+                settings.update(document)
+            else:
+                check_file(document, ThemeFile, path)
+                documents.append((number, document))
+    ordinary: dict[str, str] = {}
+    for path in sorted(BUNDLED.glob("*/ordinary.txt")):
+        ordinary[path.parent.name] = path.read_text(encoding="utf-8")
+    for name, (settings, _) in languages.items():
+        if not settings:
+            raise RuleError("has no language.yaml", reason="missing", file=name)
     books = {
-        name: compile_language(settings, documents, shared, BUNDLED / name)
+        name: compile_language(settings, documents, shared, ordinary.get(name, ""))
         for name, (settings, documents) in languages.items()
     }
     flagger = Flagger(books, digest.hexdigest()[:16])

@@ -1,4 +1,9 @@
-"""Languages in Latin letters: case and accents folded; regular endings written out."""
+"""Languages in Latin letters: accents folded, regular endings written out.
+
+A capital is kept where it tells words apart: a term written with one (Turkey, Polish, US) is
+found only where the text has one too; a term without is found in either case. So a whole
+headline in capitals reads like one in small letters.
+"""
 
 import unicodedata
 from collections.abc import Iterator
@@ -7,29 +12,47 @@ from typing import Final
 from processors.arabic import FIXED, MAX_WORD, NAME, NOUN, VERB
 
 _VOWELS: Final = "aeiou"
+# What a noun or adjective may end in, and what stands there in the form a term has: plurals of
+# English and French, French feminines (aérienne, française, américaine, étrangère).
+_ENDINGS: Final = (
+    *((ending + plural, back) for plural in ("", "s") for ending, back in (
+        ("enne", "en"), ("onne", "on"), ("aise", "ais"), ("oise", "ois"), ("aine", "ain"),
+        ("ale", "al"), ("ere", "er"), ("uelle", "uel"), ("ee", "e"),
+    )),
+    ("s", ""), ("x", ""), ("es", ""), ("ies", "y"), ("aux", "al"),
+)  # fmt: skip
+# Persons, tenses and participles of French verbs in -er and -ir, put on their stem.
+_FRENCH: Final = {
+    "er": ("e", "es", "ons", "ent", "ee", "ees", "ant", "ait", "aient", "a", "erent", "era",
+           "eront", "erait", "eraient"),
+    "ir": ("i", "is", "it", "ie", "ies", "issent", "issant", "issait", "irent", "ira", "iront",
+           "irait"),
+}  # fmt: skip
 
 
 def fold(raw: str) -> str:
-    """Lower case without accents or invisible marks; empty when the token is no word."""
+    """Without accents or invisible marks, in lower case but for a first capital; two capitals
+    stay (US, UN). Empty when the token is no word."""
     if len(raw) > MAX_WORD:
         return ""
-    if raw.isascii():
-        return raw.lower()
-    apart = unicodedata.normalize("NFKD", raw)
-    return "".join(c for c in apart if unicodedata.category(c) not in ("Mn", "Cf")).lower()
+    if not raw.isascii():
+        apart = unicodedata.normalize("NFKD", raw)
+        raw = "".join(c for c in apart if unicodedata.category(c) not in ("Mn", "Cf"))
+    if len(raw) == 2 and raw.isupper():
+        return raw
+    return raw[:1] + raw[1:].lower() if raw[:1].isupper() else raw.lower()
 
 
 def readings(folded: str) -> Iterator[tuple[str, int, int]]:
-    """The token, and as a noun without its plural ending."""
+    """The token, and as a noun without its endings; also as if it had no capital."""
     if not folded:
         return
-    yield folded, NOUN | VERB | NAME | FIXED, 0
-    if len(folded) > 3 and folded[-1] in "sx":
-        yield folded[:-1], NOUN, 0
-        if folded.endswith("es"):
-            yield folded[:-2], NOUN, 0
-        if folded.endswith("ies"):
-            yield folded[:-3] + "y", NOUN, 0
+    lower = folded.lower()
+    for form in (folded,) if lower == folded else (folded, lower):
+        yield form, NOUN | VERB | NAME | FIXED, 0
+        for ending, back in _ENDINGS:
+            if form.endswith(ending) and len(form) > len(ending) + 1 and len(form) > 3:
+                yield form[: -len(ending)] + back, NOUN, 0
 
 
 def inflect(parts: list[str]) -> set[str]:
@@ -44,4 +67,7 @@ def inflect(parts: list[str]) -> set[str]:
         forms |= {base + "ed", base + "ing"}
         if base[-1] not in "wxy" and base[-1] not in _VOWELS and base[-2:-1] in _VOWELS:
             forms |= {base + base[-1] + "ed", base + base[-1] + "ing"}
+    for ending, endings in _FRENCH.items():
+        if base.endswith(ending) and len(base) > 4:
+            forms |= {base[:-2] + e for e in endings}
     return forms

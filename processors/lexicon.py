@@ -14,8 +14,10 @@ marks, never across other punctuation.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import takewhile
 from typing import Final, NamedTuple
 
 from processors import arabic, latin
@@ -23,6 +25,9 @@ from processors.arabic import FIXED, NAME, NOUN, VERB
 from processors.text import QUOTES
 
 MAX_CACHED: Final = 150_000
+# Hyphens, in a word or between two, are looked across in text (processors.text.joined).
+_HYPHEN: Final = re.compile(r"(?<=[^\W_])-(?=[^\W_])| - ")
+RARE: Final = 0.02  # what a word costs that ordinary text does not have
 CLASSES: Final = {"nouns": NOUN, "verbs": VERB, "names": NAME, "words": FIXED}
 
 
@@ -83,7 +88,8 @@ class Entry:
     nodes: tuple[Node, ...]  # where phrases go on
     potential: int  # concepts of every term that may begin here
     certain: int  # of its one-word terms
-    starts: tuple[tuple[frozenset[int], int], ...]  # of phrases: lemmas one of which must follow
+    # of phrases: within how many words one of which lemmas must follow, and their concepts
+    starts: tuple[tuple[int, frozenset[int], int], ...]
 
 
 class Lexicon(dict[str, Entry | None]):
@@ -95,27 +101,28 @@ class Lexicon(dict[str, Entry | None]):
         self._root = Node()
         self._lemmas: dict[tuple[str, int], int] = {}
         self._forms: dict[str, list[tuple[int, int]]] = {}
-        self.watched = 0  # concepts without any of which nothing can match
-        self.anchors: set[Entry | None] = set()  # entries met that may hold one of them
+        self._slots: list[tuple[int, list[tuple[int, ...]]]] = []  # of each term: concepts, words
+        self._watched: frozenset[int] = frozenset()  # see `watch`
+        self.anchors: set[Entry | None] = set()  # entries met that have a watched lemma
         self.terms = 0
-        self.counts: dict[int, int] = {}  # concept bit → terms that have it
+        self._pieces: dict[tuple[str, int], tuple[int, ...]] = {}
 
     def add(self, term: Term, kind: int) -> None:
         """Add a term; its words are of class `kind` unless marked. ValueError when empty."""
         nodes = [self._root]
-        slots = 0
+        slots: list[tuple[int, ...]] = []
         if kind == VERB and " " in term.text.strip():
             kind = NOUN  # the other words of a verb's phrase; the verb itself has its slash
-        for piece in term.text.split():
+        for piece in _HYPHEN.sub(" ", term.text).split():
             if piece[0] == "~":
                 gap = int(piece[1:] or 1)
                 nodes = [node.far.setdefault(gap, Node()) for node in nodes]
                 continue
-            lemmas = [lemma for word in piece.split("|") for lemma in self._lemma(word, kind)]
+            lemmas = self._lemmas_of(piece, kind)
             if not lemmas:
                 raise ValueError(f"no word in {piece!r}")
-            nodes = [node.next.setdefault(lemma, Node()) for node in nodes for lemma in lemmas]
-            slots += 1
+            nodes = [_after(node, lemma) for node in nodes for lemma in lemmas]
+            slots.append(lemmas)
             for node in nodes:
                 node.potential |= term.mask
         if not slots or term.text.split()[-1][0] == "~":
@@ -123,12 +130,43 @@ class Lexicon(dict[str, Entry | None]):
         for node in nodes:
             node.terms.append(term)
         self.terms += 1
-        bits = term.mask
-        while bits:
-            bit = bits & -bits
-            self.counts[bit] = self.counts.get(bit, 0) + 1
-            bits ^= bit
+        self._slots.append((term.mask, slots))
+        if self:
+            self.clear()
+
+    def costs(self, met: Mapping[int, int]) -> dict[int, float]:
+        """For each concept, how often one would look up for nothing to wait for its terms by
+        the rarest word of each; `met`: how often each lemma is met in ordinary text. A word
+        never met there costs a little too."""
+        costs: dict[int, float] = {}
+        by_mask: dict[int, float] = {}
+        for mask, slots in self._slots:
+            by_mask[mask] = by_mask.get(mask, 0.0) + RARE + min(_met(slot, met) for slot in slots)
+        for mask, cost in by_mask.items():
+            while mask:
+                bit = mask & -mask
+                costs[bit] = costs.get(bit, 0.0) + cost
+                mask ^= bit
+        return costs
+
+    def watch(self, concepts: int, met: Mapping[int, int]) -> None:
+        """Wait for these concepts: `anchors` will hold, of the entries met, those with the
+        rarest word of a term that has one."""
+        watched: set[int] = set()
+        for mask, slots in self._slots:
+            if mask & concepts:
+                watched.update(min(slots, key=partial(_met, met=met)))
+        self._watched = frozenset(watched)
         self.clear()
+        self.anchors.clear()
+
+    def _lemmas_of(self, piece: str, kind: int) -> tuple[int, ...]:
+        """The lemmas of a piece's alternatives; the same pieces come again and again."""
+        known = self._pieces.get((piece, kind))
+        if known is None:
+            known = tuple(lemma for word in piece.split("|") for lemma in self._lemma(word, kind))
+            self._pieces[piece, kind] = known
+        return known
 
     def _lemma(self, word: str, kind: int) -> Iterator[int]:
         fold = self.normaliser.fold
@@ -154,7 +192,7 @@ class Lexicon(dict[str, Entry | None]):
             self.anchors.clear()
         entry = self._read(raw)
         self[raw] = entry
-        if entry is not None and entry.potential & self.watched:
+        if entry is not None and not self._watched.isdisjoint(entry.lemmas):
             self.anchors.add(entry)
         return entry
 
@@ -170,7 +208,7 @@ class Lexicon(dict[str, Entry | None]):
             return None
         terms: dict[int, Term] = {}
         nodes = []
-        starts = []
+        starts: list[tuple[int, frozenset[int], int]] = []
         all_flags = potential = certain = 0
         for lemma, flags in found.items():
             all_flags |= flags
@@ -182,20 +220,40 @@ class Lexicon(dict[str, Entry | None]):
                     certain |= term.mask
                 if node.next or node.far:
                     nodes.append(node)
-                    starts.append(_ahead(node))
+                    starts += _ahead(node)
         return Entry(
             tuple(found), all_flags, tuple(terms.values()), tuple(nodes), potential, certain,
             tuple(starts),
         )  # fmt: skip
 
+    def how(self, raw: str) -> str:
+        """For explaining: a token as it is read, what was taken off shown before and after
+        the form that a term has: «و+ب+ال+هدن+تهم»."""
+        folded = self.normaliser.fold(raw)
+        best = (0, 0, folded)
+        for rest, classes, _ in self.normaliser.readings(folded):
+            if any(kind & classes for _, kind in self._forms.get(rest, ())):
+                at = max(0, folded.find(rest[: max(2, len(rest) - 2)]))
+                pairs = zip(rest, folded[at:], strict=False)
+                common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+                shown = "+".join(p for p in (folded[:at], rest, folded[at + common :]) if p)
+                best = max(best, (at, len(rest), shown))
+        return best[2]
+
     def find(
-        self, tokens: list[str], entries: list[Entry | None], first: int, last: int
+        self,
+        tokens: list[str],
+        entries: list[Entry | None],
+        first: int,
+        last: int,
+        wanted: int = -1,
     ) -> list[Hit]:
-        """Every term between two tokens, by start, the longer first."""
+        """Every term between two tokens, by start, the longer first; of `wanted` concepts at
+        least all."""
         hits: list[Hit] = []
         for i in range(first, last):
             entry = entries[i]
-            if entry is None:
+            if entry is None or not entry.potential & wanted:
                 continue
             if entry.nodes:
                 longer: dict[tuple[int, int], Hit] = {}
@@ -245,52 +303,83 @@ class Lexicon(dict[str, Entry | None]):
             at += 1
 
 
-def _ahead(node: Node) -> tuple[frozenset[int], int]:
-    """Lemmas that may come next in a phrase, and the concepts of all that go on."""
-    after = [node, *node.far.values()]
-    lemmas = frozenset(lemma for n in after for lemma in n.next)
-    mask = 0
-    for n in after:
-        for following in n.next.values():
-            mask |= following.potential
-    return lemmas, mask
+def _met(slot: tuple[int, ...], met: Mapping[int, int]) -> int:
+    return sum(met.get(lemma, 0) for lemma in slot)
 
 
-def concepts_of(known: Iterable[Entry | None]) -> int:
-    """Concepts that text of these tokens may hold: those of words it has, and of phrases
-    of which it has a first and a second word."""
+def _after(node: Node, lemma: int) -> Node:
+    after = node.next.get(lemma)
+    if after is None:
+        after = node.next[lemma] = Node()
+    return after
+
+
+def _ahead(node: Node) -> list[tuple[int, frozenset[int], int]]:
+    """What must follow for a phrase to go on: within how many words, one of which lemmas, and
+    the concepts of all that go on so."""
+    found = []
+    for gap, after in ((0, node), *node.far.items()):
+        if after.next:
+            mask = 0
+            for following in after.next.values():
+                mask |= following.potential
+            found.append((gap, frozenset(after.next), mask))
+    return found
+
+
+def concepts_between(tokens: list[str], entries: list[Entry | None], first: int, last: int) -> int:
+    """Concepts that a sentence may hold: those of its words, and of phrases of which it has
+    the first two words where they must be. None that it holds is missing."""
     mask = 0
-    lemmas: set[int] = set()
-    starting = []
-    for entry in known:
-        if entry is not None:
-            mask |= entry.certain
-            lemmas.update(entry.lemmas)
-            if entry.starts:
-                starting.append(entry.starts)
-    for starts in starting:
-        for ahead, phrase_mask in starts:
-            if phrase_mask & ~mask and not ahead.isdisjoint(lemmas):
-                mask |= phrase_mask
+    for i in range(first, last):
+        entry = entries[i]
+        if entry is None:
+            continue
+        mask |= entry.certain
+        for gap, ahead, phrases in entry.starts:
+            if phrases & ~mask:
+                at, left = i + 1, gap
+                while at < last:
+                    follower = entries[at]
+                    if follower is not None:
+                        if not ahead.isdisjoint(follower.lemmas):
+                            mask |= phrases
+                            break
+                    elif tokens[at] in QUOTES:
+                        at += 1
+                        continue
+                    if not left:
+                        break
+                    left -= 1
+                    at += 1
     return mask
 
 
-def unmasked(hits: Iterable[Hit], mask: int) -> list[Hit]:
-    """Hits without those that lie inside a hit of a masking concept (حقل in حقل ألغام)."""
+def unmasked(hits: Iterable[Hit], masking: Mapping[int, int]) -> list[Hit]:
+    """Hits without those that lie inside a hit of a masking concept (حقل in حقل ألغام).
+
+    `masking`: concepts that mask → concepts they leave alone (those of other themes' own)."""
     kept = list(hits)
-    covers = [hit for hit in kept if hit.mask & mask]
+    covers = []
+    for hit in kept:
+        for masks, spared in masking.items():
+            if hit.mask & masks:
+                covers.append((hit, masks, spared))
     if not covers:
         return kept
-
-    def hidden(hit: Hit) -> bool:
-        for cover in covers:
+    shown = []
+    for hit in kept:
+        mask = hit.mask
+        for cover, masks, spared in covers:
             if cover.start <= hit.start and hit.end <= cover.end:
                 longer = cover.end - cover.start > hit.end - hit.start
-                if longer or not hit.mask & mask:
-                    return True
-        return False
-
-    return [hit for hit in kept if not hidden(hit)]
+                if longer or not hit.mask & masks:
+                    mask &= spared
+        if mask == hit.mask:
+            shown.append(hit)
+        elif mask:
+            shown.append(replace(hit, mask=mask))
+    return shown
 
 
 def outermost(hits: list[Hit]) -> list[Hit]:

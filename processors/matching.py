@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from processors.lexicon import Hit, Term, outermost, unmasked
@@ -20,6 +20,7 @@ class Scene:
     hits: list[Hit]
     mask: int  # of all hits
     filler: int = 0  # concepts that may stand between the parts of a sequence
+    caption: bool = False  # the line under a picture
 
     def having(self, mask: int) -> list[Hit]:
         if not self.mask & mask:
@@ -49,8 +50,10 @@ class Match:
         return max(piece.end for piece in self.pieces)
 
 
-def set_scene(book: Rulebook, sentence: Sentence, hits: list[Hit], break_words: int) -> Scene:
-    """Hide what masking concepts cover, add the sequences, cut clauses at their words."""
+def set_scene(book: Rulebook, sentence: Sentence, hits: list[Hit], *, whole: bool = True) -> Scene:
+    """Hide what masking concepts cover, add the sequences (unless the sentence is only
+    context: those that tell of the article), cut clauses at their words."""
+    break_words = book.mask("clause_word")
     hits = outermost(unmasked(hits, book.masking))
     mask = 0
     for hit in hits:
@@ -60,7 +63,8 @@ def set_scene(book: Rulebook, sentence: Sentence, hits: list[Hit], break_words: 
         cuts = {hit.start for hit in hits if hit.mask & break_words}
         sentence.clauses = sorted(cuts.union(sentence.clauses))
     for sequence in book.sequences:
-        _compose(sequence, scene)
+        if whole or sequence.mask & book.context:
+            _compose(sequence, scene)
     return scene
 
 
@@ -144,6 +148,27 @@ def matches(
             continue
         found.append(match)
     return found
+
+
+def lacking(rule: Rule, scene: Scene, allowed: Callable[[Rule, Hit, Scene], bool]) -> str | None:
+    """For explaining: what keeps a rule from matching a sentence that has all its pieces but
+    one. Empty when more is missing, None when it does match."""
+    absent = [name for name, mask in zip(rule.names, rule.items, strict=True)
+              if not scene.mask & mask]  # fmt: skip
+    if absent:
+        return f"no {absent[0]}" if len(absent) == 1 and len(rule.items) > 1 else ""
+    if rule.without and rule.scope == "sentence" and scene.mask & rule.without:
+        return "the sentence has a word that it must be without"
+    if not matches(replace(rule, foreign=-1), scene, None):
+        loose = replace(rule, foreign=-1, gap=None, scope="sentence", without=0)
+        if matches(loose, scene, None):
+            return "its pieces are too far apart, or not in one clause"
+        if matches(replace(loose, between_not=0), scene, None):
+            return "a word that must not lie between its pieces does"
+        return "its pieces come in another order, or are one"
+    if not matches(rule, scene, allowed):
+        return f"{rule.names[rule.foreign]} is at home here"
+    return None
 
 
 def _between(match: Match, barred: list[Hit]) -> bool:

@@ -48,6 +48,8 @@ class Modality:
             ("expected", mask("expected")),
         )
         self._since = {"منذ", "since", "depuis"}
+        self._dated = {"تفاهم", "اتفاق", "اتفاقية", "معاهدة", "قرار", "القرار", "خطوط", "حدود",
+                       "agreement", "resolution", "treaty", "accord"}  # fmt: skip
         self._speech = mask("speech")
         self._fold = book.lexicon.normaliser.fold
         self._headline = headline
@@ -91,8 +93,8 @@ class Modality:
                 and not _piece_of(hit, match)
             ):
                 return REFUSED, _FACTORS["denied"]
-        if rule.status is not None:
-            return rule.status, 1.0
+        if rule.reads_as is not None:
+            return rule.reads_as, 1.0
         if trigger.flags & TO:  # للتوصل إلى هدنة: what is striven for
             return PURPOSE, _FACTORS["expected"]
         if trigger.flags & WILL:
@@ -109,11 +111,16 @@ class Modality:
 
     def _looks_back(self) -> bool:
         """Whether the headline names a year gone by: all below it is history."""
-        for token in self._tokens[: self._headline]:
+        for at, token in enumerate(self._tokens[: self._headline]):
             year = _year(token)
-            if year is not None and year < self._now - 2:
+            if year is not None and year < self._now - 2 and not self._names(at, self._tokens):
                 return True
         return False
+
+    def _names(self, at: int, tokens: list[str]) -> bool:
+        """Whether a year is but the name of an agreement (تفاهم 2003)."""
+        before = self._fold(tokens[at - 1]) if at else ""
+        return any(before.endswith(word) for word in self._dated)
 
     def _is_past(self, match: Match, tokens: list[str]) -> bool:
         scene = match.scene
@@ -127,13 +134,15 @@ class Modality:
                 continue
             if match.start - YEAR_REACH <= at < match.end + YEAR_REACH:
                 now = self._now
-                if year < now - 1 and not self._lasting(at, tokens):
+                if year < now - 1 and not self._lasting(at, tokens) and not self._names(at, tokens):
                     return True
         return False
 
     def _lasting(self, at: int, tokens: list[str]) -> bool:
         """Whether a year only says since when (منذ آذار 2013)."""
-        return any(self._fold(token) in self._since for token in tokens[max(0, at - 4) : at])
+        return any(
+            self._fold(token).lower() in self._since for token in tokens[max(0, at - 4) : at]
+        )
 
 
 def _before(hit: Hit, trigger: Hit, reach: int) -> bool:

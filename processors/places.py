@@ -8,6 +8,7 @@ from processors.matching import Scene
 from processors.rules import Rulebook
 
 ANYWHERE = "*"  # the home of those who are foreign wherever they are (mercenaries)
+HEADLINE = 3.0  # weight of a place that headline or first sentence names
 LOCATIVE_REACH = 3  # words between «في» or «شمال» and the place it introduces
 
 
@@ -21,6 +22,16 @@ class Gazette:
         self.adjective = mask("nationality")
         self.party = mask("local_force")
         self.locative = mask("locative")
+        self.capital = mask("capital")
+        self.town = mask("country", "town", "named_installation")
+        self.land = mask("land")  # «أراضي»: what an adjective after it makes a place
+        self.frontier = mask("frontier")  # «الحدود مع»: beside the place, not in it
+        self.inside = mask("inside")
+        self.origin = mask("from_across")  # «من داخل الأراضي»: whence a missile comes
+        self.fired = mask("fired_shell")
+        self.struck = mask("strike_verb")
+        self.named: set[str] = set()  # countries spoken of otherwise than by a town
+        self.towns: dict[str, set[int]] = defaultdict(set)
         self.weights: dict[str, float] = defaultdict(float)
         self.located_weights: dict[str, float] = defaultdict(float)
 
@@ -28,17 +39,32 @@ class Gazette:
         """Weigh the places of a sentence; the headline and the lead count more."""
         index = scene.sentence.index
         factor = 4.0 if index < 0 else 3.0 if index == 0 else 1.0
-        for hit in scene.having(self.place | self.adjective):
+        for hit in scene.hits:
             if hit.parts:
+                continue
+            for code in hit.term.theatre:  # «تحالف دعم الشرعية»: news of Yemen
+                self.named.add(code)
+                self.weights[code] += factor * 0.5
+            if not hit.mask & (self.place | self.adjective):
+                continue
+            if self._is_beyond(hit, scene):
                 continue
             share = 0.5 if hit.mask & self.adjective else 1.0
             located = self._is_located(hit, scene)
             if located:
                 share += 0.5
             for code in hit.codes:
+                if hit.mask & self.located and hit.end - hit.start == 1:
+                    self.towns[code].add(id(hit.term))
+                else:
+                    self.named.add(code)
                 self.weights[code] += factor * share
                 if located:
                     self.located_weights[code] += factor
+
+    def is_sure(self, code: str) -> bool:
+        """Whether more than one name of a town, which may be another word, speaks for it."""
+        return code in self.named or len(self.towns[code]) > 1
 
     def ranked(self) -> list[str]:
         """Countries of the article: where things are said to be, the most spoken of first,
@@ -49,15 +75,24 @@ class Gazette:
         )
 
     def _is_located(self, hit: Hit, scene: Scene) -> bool:
-        """Whether a place is named as a place: «في ليبيا», «بطرابلس», «شمال سوريا»."""
+        """Whether a place is named as a place: «في ليبيا», «بطرابلس», «شمال سوريا», «الأراضي
+        السورية»."""
         if hit.flags & IN or hit.mask & self.located:
             return True
-        if hit.mask & self.adjective:
-            return False
-        for other in scene.having(self.locative):
-            if 0 <= hit.start - other.end < LOCATIVE_REACH:
-                return True
-        return False
+        if hit.mask & self.adjective and not hit.mask & self.place:
+            return self._follows(hit, scene, self.land, 0)
+        if self._follows(hit, scene, self.locative, LOCATIVE_REACH - 1):
+            return True
+        # «قصفت إسرائيل دمشق»; elsewhere a capital is as often its government
+        return bool(hit.mask & self.capital) and self._follows(hit, scene, self.struck, 1)
+
+    @staticmethod
+    def _follows(hit: Hit, scene: Scene, mask: int, reach: int) -> bool:
+        return any(0 <= hit.start - other.end <= reach for other in scene.having(mask))
+
+    def _is_beyond(self, hit: Hit, scene: Scene) -> bool:
+        """Whether a place is only what something lies beside: «قرب الحدود مع سوريا»."""
+        return self._follows(hit, scene, self.frontier, 0)
 
     def here(self, scene: Scene, start: int, end: int) -> tuple[str, ...]:
         """Countries of the places named as such between two tokens."""
@@ -71,45 +106,89 @@ class Gazette:
         """Countries where `actor` acts that are not its home; None when it is at home.
         Empty when it is foreign, nobody says where."""
         home = set(actor.codes)
+        if not actor.parts:  # «السوداني» is a prime minister, and of a country
+            for hit in scene.hits:
+                if hit.start == actor.start and hit.end == actor.end:
+                    home.update(hit.codes)
         anywhere = ANYWHERE in home
-        inside = [p for p in scene.hits if actor.start <= p.start and p.end <= actor.end]
-        own = {id(part) for part in inside}
-        clause = scene.clause_of(actor.start)
-        located, bare, adjectives = [], [], []
-        for hit in scene.having(self.place | self.adjective | self.party):
-            if hit.parts or id(hit) in own:
-                continue
-            if hit.mask & self.party:
-                bare.append(hit)
-            elif hit.mask & self.adjective and not hit.mask & self.place:
-                adjectives.append(hit)
-            elif self._is_located(hit, scene):
-                located.append(hit)
-            else:
-                bare.append(hit)
+        several = len(actor.codes) > 1
+        if self._is_setting(actor, scene):
+            return None
+        located, bare, adjectives = self._evidence(actor, scene)
+        suspect = not anywhere and any(self.located_weights.get(code) for code in home)
+        if suspect:
+            located = [hit for hit in located if any(map(self.is_sure, hit.codes))]
         if located:
-            near = [hit for hit in located if scene.clause_of(hit.start) == clause] or located
+            clause = scene.clause_of(actor.start)
+            near = [hit for hit in located if scene.clause_of(hit.start) == clause]
             for group in (near, located):
-                away = _codes(group, home)
+                away = self._away(group, home)
                 if away:
                     return away
             if not anywhere:
                 return None
-        away = _codes(bare, home)
+        away = self._away([hit for hit in bare if hit.mask & self.town], home)
         if away:
             return away
-        away = _codes(adjectives, home)
+        if actor.mask & self.party and not actor.parts:
+            return None  # a party of the country is at home unless a place away is named
+        away = self._away([hit for hit in bare if hit.mask & self.party], home)
+        if not away and not self.land:  # a language that does not tell lands from governments
+            away = self._away(bare, home) or self._away(adjectives, home)
         if away:
             return away
         if actor.term.theatre:
             return actor.term.theatre
         for code in self.ranked():
+            prominent = self.located_weights.get(code, 0.0) >= HEADLINE
+            if not anywhere and not self.is_sure(code) and (suspect or not prominent):
+                continue
             if code not in home:
                 return (code,)
-            if not anywhere and len(home) == 1:
+            if not anywhere and not several and self.located_weights.get(code):
                 return None
-        return () if anywhere or len(home) > 1 else None
+        return () if anywhere or several else None
 
+    def _is_setting(self, actor: Hit, scene: Scene) -> bool:
+        """Whether a state is named as where something is: «قوات الحشد في العراق»."""
+        if actor.parts or not actor.mask & (self.place | self.adjective):
+            return False
+        if self._is_beyond(actor, scene):
+            return True
+        return bool(actor.flags & IN) or self._follows(actor, scene, self.inside, 0)
 
-def _codes(hits: list[Hit], home: set[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(c for hit in hits for c in hit.codes if c not in home))
+    def _evidence(self, actor: Hit, scene: Scene) -> tuple[list[Hit], list[Hit], list[Hit]]:
+        """What a sentence says of where: places named as such, places and parties only
+        named, adjectives; without the actor's own words."""
+        fired = bool(scene.mask & self.fired)
+        own = {id(p) for p in scene.hits if actor.start <= p.start and p.end <= actor.end}
+        located, bare, adjectives = [], [], []
+        for hit in scene.having(self.place | self.adjective | self.party):
+            if hit.parts or id(hit) in own or self._is_beyond(hit, scene):
+                continue
+            if fired and self._follows(hit, scene, self.origin, 0):
+                continue
+            if hit.mask & self.party:
+                bare.append(hit)
+            elif self._is_located(hit, scene):
+                located.append(hit)
+            elif hit.mask & self.adjective and not hit.mask & self.place:
+                adjectives.append(hit)
+            else:
+                bare.append(hit)
+        return located, bare, adjectives
+
+    @staticmethod
+    def _away(hits: list[Hit], home: set[str]) -> tuple[str, ...]:
+        """Countries that are not home. A name of places in several countries (رفح) is at
+        home where one of them is."""
+        domestic = {(hit.start, hit.end) for hit in hits if not home.isdisjoint(hit.codes)}
+        return tuple(
+            dict.fromkeys(
+                str(code)
+                for hit in hits
+                if (hit.start, hit.end) not in domestic
+                for code in hit.codes
+                if code not in home
+            )
+        )

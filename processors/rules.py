@@ -18,6 +18,8 @@ class Rule:
     id: str
     theme: str
     development: str
+    title: str
+    status: str  # stable, or test
     weight: float  # 0–1: how sure this pattern alone makes one
     items: tuple[int, ...]  # concept masks, one a piece
     names: tuple[str, ...]  # as written, for explaining
@@ -31,7 +33,7 @@ class Rule:
     unless: int = 0  # concepts that must not be in the headline or the lead
     foreign: int = -1  # the item that must be a force away from home
     negated: str = "drop"
-    status: Status | None = None
+    reads_as: Status | None = None
     fallback: str = ""  # counts only where the theme has nothing else: `lead` or `anywhere`
     fire: tuple[Word, ...] = ()
     quiet: tuple[Word, ...] = ()
@@ -68,12 +70,13 @@ class Rulebook:
     bits: dict[str, int]
     sequences: list[Sequence]
     themes: list[Theme]
-    masking: int = 0
+    masking: dict[int, int] = field(default_factory=dict)  # see processors.lexicon.unmasked
     script: str = "arabic"
     # What a sentence must have for any rule to match: the rarest item of each rule, and
     # the other items of the rules that share it.
     gates: "Gates" = field(default_factory=list)
     lead_gates: "Gates" = field(default_factory=list)  # with the rules to fall back on
+    context: int = 0  # concepts that the article as a whole is judged by
 
     def possible(self, mask: int, *, lead: bool) -> bool:
         """Whether text whose terms have these concepts can match any rule."""

@@ -30,9 +30,11 @@ COMMAS: Final = frozenset("،,-–—")
 INSERTION_MAX_TOKENS: Final = 4
 FULL_SENTENCE_WORDS: Final = 4  # shorter lines (bylines, page furniture) move no lead down
 MAX_SENTENCE_TOKENS: Final = 300  # longer ones are cut: text without a full stop costs no more
-QUOTES: Final = frozenset("\"'«»“”‘’„‹›`")  # looked across
+JOINER: Final = "\u2010"  # what a hyphen inside a word is read as
+QUOTES: Final = frozenset("\"'«»“”‘’„‹›`" + JOINER)  # looked across
 
 _MARKS: Final = STOP | PAUSE
+_HYPHEN: Final = re.compile(r"(?<=[^\W_])-(?=[^\W_])")
 
 HEADLINE_MAX_CHARS: Final = 160
 
@@ -51,6 +53,12 @@ class Sentence:
 def words(text: str) -> list[str]:
     """The tokens of a text, without their places."""
     return TOKEN.findall(text)
+
+
+def joined(text: str) -> str:
+    """Latin text with the hyphens inside its words told from dashes: Saudi-led, F-15. As
+    long as the text, so that places stay."""
+    return _HYPHEN.sub(JOINER, text) if "-" in text else text
 
 
 def places(text: str) -> list[int]:

@@ -4,8 +4,8 @@
        └──────────┴─────────┴─▶ metrics endpoint, housekeeping
 
 The only place where rooms meet. A stage that meets a newer schema or a damaged log stops
-and the process is not ready, the others go on; a stage that fails in a way nobody foresaw
-ends the process with exit code 1, for its supervisor to start it afresh from the log.
+and the process is not ready, the others go on; when none is left, or a stage fails in a way
+nobody foresaw, the process ends with exit code 1, for its supervisor to start it afresh.
 """
 
 import ipaddress
@@ -13,8 +13,10 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -22,9 +24,8 @@ import structlog
 from prometheus_client import (
     CollectorRegistry,
     Gauge,
-    GCCollector,
-    PlatformCollector,
     ProcessCollector,
+    disable_created_metrics,
 )
 
 from alerts.holding import Gate, Limit, Wishes
@@ -51,10 +52,12 @@ from rasid.config import Config, ReceiverPart, RoutePart, serve_address
 from rasid.configfile import load
 from rasid.logs import redaction
 from rasid.serve import Endpoint, bind
+from rasid.signals import HeldSignals
 from rasid.storybook import stories
 from streams import records
 from streams.carriers import open_log
-from streams.errors import ConfigError, LogError, RasidError
+from streams.errors import LogError, LogUnavailable, RasidError
+from streams.kafka_options import Security
 from streams.log import Log
 from streams.metrics import StageMetrics
 
@@ -85,6 +88,21 @@ def now() -> datetime:
 def log_url(config: Config) -> str:
     """The configured log, or rasid.db in the working directory."""
     return config.log or f"sqlite://{Path.cwd() / 'rasid.db'}"
+
+
+def configured_log(config: Config, clock: Callable[[], datetime] = now) -> Log:
+    """The log that the configuration names; nothing is opened yet."""
+    part = config.kafka
+    security = Security(
+        tls=part.tls,
+        ca=part.ca,
+        certificate=part.certificate,
+        key=part.key,
+        mechanism=part.mechanism,
+        user=part.user,
+        password=part.password.get_secret_value() if part.password else None,
+    )
+    return open_log(log_url(config), clock=clock, instance=config.instance, security=security)
 
 
 def sources(config: Config) -> list[Source]:
@@ -247,7 +265,7 @@ class App:
             self._endpoint = Endpoint(
                 bind(*serve_address(config.serve)), self.registry, self.unready, self._atom
             )
-        self._log: Log = open_log(log_url(config), clock=clock)
+        self._log: Log = configured_log(config, clock)
         metrics = self._stage_metrics = StageMetrics(self.registry)
         self._collector: Collector | None = None
         self._processor: Processor | None = None
@@ -264,7 +282,7 @@ class App:
         if "process" in stages:
             self._processor = Processor(
                 self._log.stage("process", reads=(records.ARTICLES, records.BACKFILL)),
-                load_flagger(),
+                load_flagger(self._config.rules),
                 clock=clock,
                 registry=self.registry,
                 metrics=metrics,
@@ -284,7 +302,9 @@ class App:
         self._failures: dict[str, str] = {}
         self._crashed = False
         self._stops = {name: threading.Event() for name in self._stages()}
-        self._wake = threading.Event()
+        # A handler may run while the main thread waits or is woken: an Event's lock would then
+        # be taken twice by one thread, for ever. SimpleQueue.put may be called at any moment.
+        self._wake: SimpleQueue[None] = SimpleQueue()
         self._reload = False
         self._stopping = False
 
@@ -313,11 +333,17 @@ class App:
         }
         return {**waiting, **self._failures}
 
-    def run(self) -> int:
-        """Work until a signal; the exit code. Call from the main thread."""
+    def run(self, held: HeldSignals | None = None) -> int:
+        """Work until a signal, which `held` may have met already; the exit code. Call from the
+        main thread. Raises IdentityTaken, and LogCorrupt: the log is none, or damaged."""
+        self._log.claim()
+        with suppress(LogUnavailable):  # not made yet, or away for a while: the stages wait
+            self._log.topics()
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
         signal.signal(signal.SIGHUP, self._on_hangup)
+        if held:
+            held.release()
         if self._endpoint:
             self._endpoint.start()
         threads = {
@@ -335,8 +361,7 @@ class App:
         housekeeper = threading.Thread(target=self._housekeep, name="housekeeping", daemon=True)
         housekeeper.start()
         while not self._stopping:
-            self._wake.wait()
-            self._wake.clear()
+            self._wake.get()
             if self._reload and not self._stopping:
                 self._reload = False
                 self._load_again()
@@ -345,7 +370,7 @@ class App:
     def stop(self) -> None:
         """End `run`, from any thread."""
         self._stopping = True
-        self._wake.set()
+        self._wake.put(None)
 
     def _on_signal(self, number: int, frame: object) -> None:
         if self._stopping:
@@ -354,7 +379,7 @@ class App:
 
     def _on_hangup(self, number: int, frame: object) -> None:
         self._reload = True
-        self._wake.set()
+        self._wake.put(None)
 
     def _run_stage(self, name: str, stage: StageThread) -> None:
         try:
@@ -362,6 +387,9 @@ class App:
         except RasidError as error:
             self._failures[name] = str(error)
             log.error("stage_stopped", stage=name, reason=error.reason, error=str(error))
+            if self._failures.keys() == self._stops.keys():
+                self._crashed = True  # nothing is left that could work
+                self.stop()
         except Exception:
             self._failures[name] = "failed"
             self._crashed = True
@@ -374,23 +402,38 @@ class App:
         rounds = 0
         while not stopped.wait(_LAG_S):
             rounds += 1
+            if not any(stage.ready for stage in self._stages().values()):
+                continue  # the stages tell why they cannot work
             try:
-                self._stage_metrics.set_lag(self._log.topics())
+                self._stage_metrics.set_lag(self._log.lag())
                 if rounds * _LAG_S >= _EXPIRE_S:
                     rounds = 0
                     gone = self._log.expire(max_ages(self._config), self._clock())
                     log.info("expired", records=gone)
             except LogError as error:
                 log.warning("housekeeping_failed", error=str(error))
+            except Exception:  # a defect; the next round may do better, and the stages go on
+                log.exception("housekeeping_failed")
 
     def _load_again(self) -> None:
+        """Build all that a reload needs, then change over. Whatever goes wrong in building
+        refuses the reload: a mistake in a file must not end a daemon at work."""
         try:
             config = load(self._config_path)
-            flagger = load_flagger() if self._processor else None
-        except (ConfigError, RasidError) as error:
+            redaction.know(config.secrets())
+            polled, options = sources(config), collect_options(config)
+            named, routed = receivers(config), route(config)
+            flagger = load_flagger(config.rules) if self._processor else None
+            if self._alerts:  # last: it may still refuse, and then has changed nothing
+                self._alerts.reload(named, routed, config.alerts.max_age)
+        except RasidError as error:
             log.error("reload_refused", error=str(error), kept="the running configuration")
             return
-        redaction.know(config.secrets())
+        except Exception as error:
+            log.exception(
+                "reload_refused", error=type(error).__name__, kept="the running configuration"
+            )
+            return
         fixed = [
             key for key in ("log", "serve") if getattr(config, key) != getattr(self._config, key)
         ]
@@ -398,14 +441,14 @@ class App:
             log.warning("restart_needed", keys=fixed, why="taken up at a start only")
         self._config = config
         if self._collector:
-            self._collector.reload(sources(config), collect_options(config))
+            self._collector.reload(polled, options)
         if self._processor and flagger:
             self._processor.reload(flagger)
         if self._alerts:
             self._alerts.reload(
                 receivers(config), route(config), config.alerts.max_age, gate(config)
             )
-        log.info("reloaded", sources=len(sources(config)))
+        log.info("reloaded", sources=len(polled))
 
     def _shut_down(
         self, threads: Mapping[str, threading.Thread], housekeeper: threading.Thread
@@ -431,11 +474,10 @@ class App:
 
 
 def make_registry() -> CollectorRegistry:
-    """A registry with what every process tells of itself."""
+    """A registry with what the process tells of itself; every name begins `rasid_`."""
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # series that nobody reads
     registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    PlatformCollector(registry=registry)
-    GCCollector(registry=registry)
+    ProcessCollector(namespace="rasid", registry=registry)
     Gauge(
         "rasid_build_info", "Always 1; the version is a label.", ["version"], registry=registry
     ).labels(__version__).set(1)

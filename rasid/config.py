@@ -1,7 +1,8 @@
 """The configuration's keys: their types, defaults and meanings.
 
 The reference in docs/configuration.md is generated from these. Secrets are held as
-SecretStr. `rasid.configfile` reads the file and reports what is wrong with it.
+SecretStr. A type here judges one value; what keys say of each other is judged in
+`rasid.configchecks`, so that all of it is told at once. `rasid.configfile` reads the file.
 """
 
 import ipaddress
@@ -12,11 +13,20 @@ from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    model_validator,
+)
 
 from alerts.hours import WEEKDAYS
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
+LONGEST_S = 36525 * 86400.0  # a time so far from now can still be told
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
 
@@ -25,7 +35,10 @@ def parse_duration(value: object) -> float:
     match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
         raise ValueError("is no duration: write a number and a unit, as in 5s, 2m, 1h or 1d")
-    return float(match[1]) * _SECONDS[match[2]]
+    seconds = float(match[1]) * _SECONDS[match[2]]
+    if seconds > LONGEST_S:
+        raise ValueError("is longer than a hundred years")
+    return seconds
 
 
 def _list(value: object) -> object:
@@ -45,8 +58,70 @@ def parse_clock(value: object) -> object:
 
 
 Clock = Annotated[time, BeforeValidator(parse_clock)]
+
+
+def _network(value: str) -> str:
+    try:
+        ipaddress.ip_network(value)
+    except ValueError:
+        raise ValueError("is no network like 127.0.0.0/8") from None
+    return value
+
+
+def _has_host(value: str, *schemes: str) -> bool:
+    """Whether it is an address of such a scheme, with a host and a possible port."""
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _web(value: str) -> str:
+    if not _has_host(value, "http", "https"):
+        raise ValueError("is no http or https address")
+    return value
+
+
+def _secret_web(value: SecretStr) -> SecretStr:
+    return SecretStr(_web(value.get_secret_value()))
+
+
+def _smtp(value: SecretStr) -> SecretStr:
+    if not _has_host(value.get_secret_value(), "smtp", "smtps"):
+        raise ValueError("is no address like smtp://user@mail.example.org:587")
+    return value
+
+
+def _mail(value: str) -> str:
+    if not re.fullmatch(r"[^\s@]+@[^\s@]+", value):
+        raise ValueError("is no mail address")
+    if not value.isascii():  # few servers take more, and a letter that is refused is lost
+        raise ValueError("is no mail address of ASCII letters; a domain is written as xn--…")
+    return value
+
+
+def _coded(pattern: str, what: str) -> AfterValidator:
+    """A text of this form; `what` says it to a person."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(what)
+        return value
+
+    return AfterValidator(check)
+
+
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 Words = Annotated[list[str], BeforeValidator(_list)]
+Network = Annotated[str, AfterValidator(_network)]
+WebAddress = Annotated[str, AfterValidator(_web)]
+SecretWebAddress = Annotated[SecretStr, AfterValidator(_secret_web)]
+SmtpAddress = Annotated[SecretStr, AfterValidator(_smtp)]
+MailAddress = Annotated[str, AfterValidator(_mail)]
+SourceId = Annotated[str, _coded("[a-z0-9][a-z0-9-]*", "is not small letters, digits, hyphens")]
+Language = Annotated[str, _coded("[a-z]{2,3}", "is no ISO language code, as ar")]
+Country = Annotated[str, _coded("[A-Z]{2}", "is no ISO country code, as LY")]
 
 
 class Part(BaseModel):
@@ -60,25 +135,14 @@ class Collect(Part):
     site_delay: Duration = Field(5.0, description="Between two requests to one site.")
     min_interval: Duration = Field(120.0, description="No feed is polled more often.")
     max_interval: Duration = Field(3600.0, description="Every feed is polled at least so often.")
-    allow_networks: list[str] = Field(
+    allow_networks: list[Network] = Field(
         [], description="Inside addresses that may be fetched all the same, as 127.0.0.0/8."
     )
     processes: int = Field(2, ge=1, le=64, description="Processes that parse feeds and pages.")
 
-    @model_validator(mode="after")
-    def _bounds(self) -> "Collect":
-        if self.min_interval > self.max_interval:
-            raise ValueError("min_interval is longer than max_interval")
-        for network in self.allow_networks:
-            try:
-                ipaddress.ip_network(network)
-            except ValueError as error:
-                raise ValueError(f"allow_networks: {error}") from None
-        return self
-
 
 class FeedAddress(Part):
-    url: str = Field(description="http or https.")
+    url: WebAddress = Field(description="http or https.")
     interval: Duration | None = Field(None, description="Polled at this rhythm, whatever it is.")
     kind: Literal["feed", "sitemap"] = Field("feed", description="A feed, or a news sitemap.")
 
@@ -87,22 +151,15 @@ class FeedAddress(Part):
     def _bare(cls, value: object) -> object:
         return {"url": value} if isinstance(value, str) else value
 
-    @model_validator(mode="after")
-    def _http(self) -> "FeedAddress":
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("url is no http or https address")
-        return self
-
 
 class OwnSource(Part):
     """A source of your own; one with the id of a bundled source takes its place."""
 
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="Small letters, digits, hyphens.")
+    id: SourceId = Field(description="Small letters, digits, hyphens.")
     name: str = Field("", description="As alerts show it; the id unless given.")
     name_latin: str = Field("", description="The name in Latin letters.")
-    language: str = Field("ar", pattern=r"^[a-z]{2,3}$", description="ISO 639 code.")
-    country: str | None = Field(None, pattern=r"^[A-Z]{2}$", description="ISO 3166 code.")
+    language: Language = Field("ar", description="ISO 639 code.")
+    country: Country | None = Field(None, description="ISO 3166 code.")
     homepage: str | None = Field(None, description="Its front page.")
     tags: list[str] = Field([], description="For routes and lists.")
     feeds: list[FeedAddress] = Field(min_length=1, description="Addresses, or mappings as below.")
@@ -111,63 +168,32 @@ class OwnSource(Part):
 class Slack(Part):
     """Either `webhook_url`, or `token` and `channel`."""
 
-    webhook_url: SecretStr | None = Field(None, description="An incoming webhook's address.")
+    webhook_url: SecretWebAddress | None = Field(None, description="An incoming webhook's address.")
     webhook_url_file: Path | None = Field(None, description="A file that holds it.")
     token: SecretStr | None = Field(None, description="A bot token (chat:write).")
     token_file: Path | None = Field(None, description="A file that holds it.")
     channel: str | None = Field(None, description="Channel id or name, with a token.")
-    api_url: str = Field("https://slack.com/api/", description="Slack's API, for a proxy.")
-
-    @model_validator(mode="after")
-    def _one_way(self) -> "Slack":
-        if (self.webhook_url is None) == (self.token is None):
-            raise ValueError("needs either webhook_url, or token and channel")
-        if self.token is not None and not self.channel:
-            raise ValueError("token needs a channel")
-        if self.webhook_url is not None and urlsplit(
-            self.webhook_url.get_secret_value()
-        ).scheme not in ("http", "https"):
-            raise ValueError("webhook_url is no http or https address")
-        return self
+    api_url: WebAddress = Field("https://slack.com/api/", description="Slack's API, for a proxy.")
 
 
 class Email(Part):
-    sender: str = Field(alias="from", pattern=r"^[^\s@]+@[^\s@]+$", description="The From address.")
-    to: Words = Field(min_length=1, description="Recipients.")
-    smtp: SecretStr = Field(description="smtp://user@host:port; secret if it has a password.")
+    sender: MailAddress = Field(alias="from", description="The From address.")
+    to: Annotated[list[MailAddress], BeforeValidator(_list)] = Field(
+        min_length=1, description="Recipients."
+    )
+    smtp: SmtpAddress = Field(description="smtp://user@host:port; secret if it has a password.")
     password: SecretStr | None = Field(None, description="For the user named in `smtp`.")
     password_file: Path | None = Field(None, description="A file that holds it.")
     tls: Literal["starttls", "implicit", "none"] = Field("starttls", description="How to encrypt.")
-
-    @model_validator(mode="after")
-    def _address(self) -> "Email":
-        try:
-            parts = urlsplit(self.smtp.get_secret_value())
-            port_ok = parts.port is None or 0 < parts.port < 65536
-        except ValueError:
-            port_ok = False
-        if not port_ok or parts.scheme not in ("smtp", "smtps") or not parts.hostname:
-            raise ValueError("smtp is no address like smtp://user@mail.example.org:587")
-        for address in self.to:
-            if not re.fullmatch(r"[^\s@]+@[^\s@]+", address):
-                raise ValueError(f"to: {address!r} is no mail address")
-        return self
 
 
 class Webhook(Part):
     """JSON posted to an address, as docs/alerts.md describes it."""
 
-    url: SecretStr = Field(description="http or https.")
+    url: SecretWebAddress = Field(description="http or https.")
     url_file: Path | None = Field(None, description="A file that holds it.")
     secret: SecretStr | None = Field(None, description="What each message is signed with.")
     secret_file: Path | None = Field(None, description="A file that holds it.")
-
-    @model_validator(mode="after")
-    def _http(self) -> "Webhook":
-        parts = urlsplit(self.url.get_secret_value())
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("url is no http or https address")
-        return self
 
 
 class Push(Part):
@@ -253,13 +279,6 @@ class ReceiverPart(Part):
         _check_zone(self.timezone)
         return self
 
-    @model_validator(mode="after")
-    def _one_channel(self) -> "ReceiverPart":
-        channels = (self.slack, self.email, self.webhook, self.push, self.terminal)
-        if sum(channel is not None for channel in channels) != 1:
-            raise ValueError("needs exactly one of slack, email, webhook, push, terminal")
-        return self
-
 
 class MatchPart(Part):
     """All that are given must hold of one flag; each list matches any of its words."""
@@ -317,8 +336,47 @@ class Retention(Part):
     deliveries: Duration = Field(90 * 86400.0, description="Finished deliveries.")
 
 
+class Kafka(Part):
+    """How the brokers of `log: kafka://…` are to be trusted, and who asks."""
+
+    tls: bool = Field(False, description="Encrypt, and check the brokers' certificates.")
+    ca: Path | None = Field(None, description="Who signed them, PEM; the system's unless given.")
+    certificate: Path | None = Field(None, description="A client certificate, PEM.")
+    key: Path | None = Field(None, description="Its key, PEM.")
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        None, description="How to log in: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512; unset: not at all."
+    )
+    user: str | None = Field(None, description="Who logs in.")
+    password: SecretStr | None = Field(None, description="For the user.")
+    password_file: Path | None = Field(None, description="A file that holds it.")
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Kafka":
+        if self.mechanism and not (self.user and self.password):
+            raise ValueError("mechanism needs user and password")
+        if self.user and not self.mechanism:
+            raise ValueError("user needs a mechanism, as SCRAM-SHA-512")
+        if self.mechanism == "PLAIN" and not self.tls:
+            raise ValueError("PLAIN shows the password to everyone on the way: it needs tls: true")
+        if (self.ca or self.certificate) and not self.tls:
+            raise ValueError("ca and certificate need tls: true")
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key go together")
+        return self
+
+
 class Config(Part):
-    log: str = Field("", description="sqlite:// and an absolute path; ./rasid.db unless given.")
+    log: str = Field(
+        "",
+        description="sqlite:// and an absolute path, or kafka://host:9092,host:9092; "
+        "./rasid.db unless given.",
+    )
+    instance: str = Field(
+        "",
+        pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,99})?$",
+        description="This machine's name among those that share a Kafka; its host's unless given.",
+    )
+    kafka: Kafka = Field(Kafka(), description="How to reach a Kafka that asks who one is.")
     collect: Collect = Field(Collect(), description="How feeds and pages are fetched.")
     catalogue: Words = Field(
         [],
@@ -326,6 +384,9 @@ class Config(Part):
         "Unless given: core, or none where `sources` are.",
     )
     sources: list[OwnSource] = Field([], description="Sources of your own.")
+    rules: list[Path] = Field(
+        [], description="Folders of rules of your own, taken up after the bundled ones."
+    )
     receivers: list[ReceiverPart] = Field(
         [], description="Whom alerts can go to; a terminal unless given."
     )
@@ -341,7 +402,7 @@ class Config(Part):
 
     def secrets(self) -> tuple[str, ...]:
         """Every secret in it, for the log's redaction."""
-        found: list[SecretStr | None] = []
+        found: list[SecretStr | None] = [self.kafka.password]
         for receiver in self.receivers:
             if receiver.slack:
                 found += [receiver.slack.webhook_url, receiver.slack.token]

@@ -6,7 +6,8 @@ configuration are blotted out of every event, whoever wrote it.
 
 import logging
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import structlog
@@ -45,6 +46,27 @@ class Redaction:
 redaction = Redaction()
 
 
+class Once(logging.Filter):
+    """Lets what Kafka's client library says through once in `every_s` seconds, whatever the
+    addresses in it: while a broker is away it repeats itself at each try to reconnect."""
+
+    def __init__(self, every_s: float = 600.0, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._every_s = every_s
+        self._clock = clock
+        self._told: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.partition(".")[0] != "kafka":
+            return True
+        now = self._clock()
+        key = record.name, str(record.msg)  # the words without what is put into them
+        if now - self._told.get(key, -self._every_s) < self._every_s:
+            return False
+        self._told[key] = now
+        return True
+
+
 def set_up(level: str = "info", *, terminal: bool | None = None) -> None:
     """Send all logs to standard error; `terminal` (found out unless given) chooses the form."""
     if terminal is None:
@@ -80,9 +102,11 @@ def set_up(level: str = "info", *, terminal: bool | None = None) -> None:
             ],
         )
     )
+    handler.addFilter(Once())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     # These say at INFO what Rasid says itself, in its own words.
     for name in ("aiohttp.access", "slack_sdk", "trafilatura", "htmldate", "mail.log", "asyncio"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("kafka").setLevel(logging.WARNING)

@@ -1,5 +1,6 @@
 """YAML as data together with where each value stands, so that an error can name its line."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +9,12 @@ from typing import Any
 import yaml
 
 Loc = tuple[str | int, ...]
+
+# More than any configuration needs, and little enough to be read at once.
+DEEPEST = 50
+MOST_VALUES = 100_000
+
+_QUOTED = re.compile(r""" ?('[^']*'|"[^"]*")""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +48,10 @@ class Tree:
             loc = loc[:-1]
         return 1 if self.lines else 0
 
-    def problem(self, loc: Loc, message: str) -> None:
-        self.problems.append(Problem(self.file, self.line(loc), key_path(loc), message))
+    def problem(self, loc: Loc, message: str, *, line: int | None = None) -> None:
+        """Say what is wrong at `loc`; `line` where it stands more exactly."""
+        at = self.line(loc) if line is None else line
+        self.problems.append(Problem(self.file, at, key_path(loc), message))
 
 
 def key_path(loc: Loc) -> str:
@@ -71,64 +80,101 @@ def parse_tree(text: str, file: str) -> Tree:
     """Parse YAML text (one document)."""
     tree = Tree(file)
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_Loader)
+        if node is not None:
+            tree.data = _Reader(tree).plain(node, (), frozenset())
+    except _TooMuch as error:
+        tree.data = None
+        tree.problems.append(Problem(file, error.line, "", str(error)))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
-        what = error.problem or error.context or "is not YAML"
+        what = _QUOTED.sub(_shown, error.problem or error.context or "is not YAML")
+        if isinstance(error, yaml.composer.ComposerError):
+            what += " (a value that begins with * or & has to stand in quotes)"
         tree.problems.append(Problem(file, line, "", f"is not valid YAML: {what}"))
-        return tree
     except yaml.YAMLError as error:
         tree.problem((), f"is not valid YAML: {str(error).splitlines()[0]}")
-        return tree
-    if node is not None:
-        constructor = yaml.SafeLoader("")
-        try:
-            tree.data = _plain(tree, constructor, node, (), set())
-        finally:
-            constructor.dispose()
     return tree
 
 
-def _plain(
-    tree: Tree, constructor: yaml.SafeLoader, node: yaml.Node, loc: Loc, open_nodes: set[int]
-) -> Any:
-    tree.lines.setdefault(loc, node.start_mark.line + 1)
-    if id(node) in open_nodes:
-        tree.problem(loc, "contains itself")
-        return None
-    open_nodes = open_nodes | {id(node)}
-    if isinstance(node, yaml.MappingNode):
+def _shown(quoted: re.Match[str]) -> str:
+    """What PyYAML quotes is a mark or a <token>, or else a piece of the file: maybe a secret."""
+    is_ours = len(quoted[1]) <= 4 or quoted[1].startswith("'<")
+    return quoted[0] if is_ours else ""
+
+
+class _TooMuch(Exception):
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+class _Loader(yaml.SafeLoader):
+    """Composes by recursion, so brackets without end have to end somewhere."""
+
+    _depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self._depth == DEEPEST:
+            line = parent.start_mark.line + 1 if parent else 1
+            raise _TooMuch(line, f"is nested more than {DEEPEST} levels deep")
+        self._depth += 1
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+
+class _Reader:
+    """Nodes to plain data. An alias is read as often as it stands, so their number is bounded."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._constructor = yaml.SafeLoader("")
+        self._left = MOST_VALUES
+
+    def plain(self, node: yaml.Node, loc: Loc, inside: frozenset[int]) -> Any:
+        """`inside` are the nodes that this one is part of."""
+        line = node.start_mark.line + 1
+        self._left -= 1
+        if self._left < 0:
+            raise _TooMuch(line, f"holds more than {MOST_VALUES:,} values, with its aliases")
+        self._tree.lines.setdefault(loc, line)
+        if id(node) in inside:
+            self._tree.problem(loc, "contains itself")
+            return None
+        inside |= {id(node)}
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, loc, inside)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.plain(item, (*loc, i), inside) for i, item in enumerate(node.value)]
+        return self._scalar(node, loc)
+
+    def _mapping(self, node: yaml.MappingNode, loc: Loc, inside: frozenset[int]) -> Any:
+        tree = self._tree
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
             if not isinstance(key_node, yaml.ScalarNode):
-                tree.problem(
-                    loc, f"has a key that is no word (line {key_node.start_mark.line + 1})"
-                )
+                tree.problem(loc, f"has a key that is no word (line {line})")
                 continue
             key = str(key_node.value)
-            line = key_node.start_mark.line + 1
             if key in result:
-                tree.problems.append(
-                    Problem(tree.file, line, key_path((*loc, key)), "stands here twice")
-                )
+                tree.problem((*loc, key), "stands here twice", line=line)
             tree.lines[(*loc, key)] = line
-            result[key] = _plain(tree, constructor, value_node, (*loc, key), open_nodes)
+            result[key] = self.plain(value_node, (*loc, key), inside)
         return result
-    if isinstance(node, yaml.SequenceNode):
-        return [
-            _plain(tree, constructor, item, (*loc, i), open_nodes)
-            for i, item in enumerate(node.value)
-        ]
-    try:
-        value = constructor.construct_object(node)
-    except (yaml.YAMLError, ValueError) as error:
-        tree.problem(loc, f"cannot be read: {str(error).splitlines()[0]}")
-        return None
-    # A bare 12:30 or 2026-01-01 is text to us; YAML would make it a number or a date.
-    if value is None or isinstance(value, (bool, str)):
-        return value
-    return value if isinstance(value, (int, float)) and ":" not in node.value else node.value
+
+    def _scalar(self, node: yaml.Node, loc: Loc) -> Any:
+        try:
+            value = self._constructor.construct_object(node)
+        except (yaml.YAMLError, ValueError):
+            self._tree.problem(loc, "cannot be read as YAML: put the value in quotes")
+            return None
+        # A bare 12:30 or 2026-01-01 is text to us; YAML would make it a number or a date.
+        if value is None or isinstance(value, (bool, str)):
+            return value
+        return value if isinstance(value, (int, float)) and ":" not in node.value else node.value
 
 
 def strings(data: Any, loc: Loc = ()) -> Iterator[tuple[Loc, str]]:

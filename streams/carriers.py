@@ -4,20 +4,35 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from streams.errors import ConfigError
+from streams.kafka_options import Security, kafka_options
 from streams.log import Clock, Log
 from streams.sqlite import SqliteLog
 
 
-def open_log(url: str, *, clock: Clock) -> Log:
-    """The log at `url`: `sqlite:///var/lib/rasid/rasid.db`, always an absolute path.
+def open_log(
+    url: str, *, clock: Clock, instance: str = "", security: Security | None = None
+) -> Log:
+    """The log at `url`: `sqlite:///var/lib/rasid/rasid.db`, always an absolute path, or
+    `kafka://host:9092,host:9092`.
 
-    Nothing is opened or made yet. Raises ConfigError for any other address."""
+    `instance` names this machine among those that share a Kafka (its host's name unless
+    given). Nothing is opened or made yet. Raises ConfigError for any other address."""
+    scheme = urlsplit(url).scheme if "://" in url else url.partition(":")[0]
+    if scheme == "sqlite":
+        return SqliteLog(_path(url), clock=clock)
+    if scheme == "kafka":
+        from streams.kafka import KafkaLog
+
+        return KafkaLog(kafka_options(url, instance, security), clock=clock)
+    raise ConfigError(
+        f"log: {url!r} names no log that Rasid knows; write sqlite:///absolute/path/rasid.db or"
+        " kafka://host:9092"
+    )
+
+
+def _path(url: str) -> Path:
     parts = urlsplit(url)
     path = Path(unquote(parts.path))
-    if parts.scheme != "sqlite":
-        raise ConfigError(
-            f"log: {url!r} names no log that Rasid knows; write sqlite:///absolute/path/rasid.db"
-        )
     if parts.netloc or not path.is_absolute() or parts.query or parts.fragment:
         raise ConfigError(
             f"log: {url!r} is not an absolute path; write three slashes and the whole path, as in"
@@ -25,4 +40,4 @@ def open_log(url: str, *, clock: Clock) -> Log:
         )
     if path.name == "" or url.endswith("/"):
         raise ConfigError(f"log: {url!r} names a folder; add the file's name, as in …/rasid.db")
-    return SqliteLog(path, clock=clock)
+    return path

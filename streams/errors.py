@@ -3,9 +3,10 @@
     RasidError
     ├── ConfigError          what a person wrote is wrong (rasid.config)
     ├── LogError             the log cannot be used as asked
-    │   ├── LogUnavailable   locked, disk full, not mounted: may pass
+    │   ├── LogUnavailable   locked, disk full, no broker: may pass
     │   ├── LogCorrupt       not a log, or damaged: a person must act
-    │   └── OwnershipLost    another instance works this stage now
+    │   ├── OwnershipLost    another instance works this stage now
+    │   └── IdentityTaken    another process goes by this one's name: a person must act
     ├── RecordError          one record cannot be read
     │   ├── Malformed        not what it says it is: a dead letter
     │   └── NewerSchema      written by a newer Rasid: the stage stops, nothing is lost
@@ -13,6 +14,8 @@
     ├── ExtractError         a page did not give an article (collectors)
     ├── RuleError            a rule file is wrong (processors)
     └── SendError            a message was not taken (alerts)
+
+    TooLarge (a ValueError)  a record above what the log's carrier takes
 
 Each carries `reason`, a word from the closed set of its class (a metric label,
 a column of a table), and `retryable`: whether the same call may succeed later.
@@ -47,10 +50,14 @@ class LogError(RasidError):
 class LogUnavailable(LogError):
     """Locked, full or away; the message says what to do. Work waits and tries again."""
 
-    reasons = frozenset({"locked", "full", "io", "missing"})
+    reasons = frozenset({"locked", "full", "io", "missing", "away", "denied"})
 
     def __init__(self, message: str, *, reason: str) -> None:
         super().__init__(message, reason=reason, retryable=True)
+
+
+class TooLarge(ValueError):
+    """A record above what the log's carrier takes: its own fault, not the log's."""
 
 
 class LogCorrupt(LogError):
@@ -64,6 +71,10 @@ class LogCorrupt(LogError):
 
 class OwnershipLost(LogError):
     """Another instance works this stage: drop what is held in memory, acquire again."""
+
+
+class IdentityTaken(LogError):
+    """Two processes go by one name, and one of them must stop."""
 
 
 class RecordError(RasidError):

@@ -13,7 +13,8 @@ anything open between `poll` and `commit`, so a slow handler blocks nobody.
     stage.commit(tx, after=messages)            # outputs and position, together
 
 `streams.worker` is that loop with retries and dead letters; the edges (collect, the
-sender) drive a stage themselves. `streams.sqlite` carries it in one file.
+sender) drive a stage themselves. `streams.sqlite` carries it in one file, `streams.kafka`
+on a cluster.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from datetime import datetime
 from typing import Protocol
 
 Clock = Callable[[], datetime]  # answers an aware datetime in UTC
+Positions = Mapping[str, Mapping[int, int]]  # topic → partition → offset
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +56,29 @@ class Append:
     key: str
     value: bytes
     partition_key: str
+    time: datetime | None = None
 
 
 @dataclass(slots=True)
 class Transaction:
     """What one commit writes, gathered in memory. Order of appends is kept within a
-    partition; of several writes of one row the last one stands."""
+    partition; of several writes of one row the last one stands. `time` is for copies of what
+    was written before; all else is of the moment of the commit."""
 
     appends: list[Append] = field(default_factory=list)
     rows: dict[tuple[str, str], Row | None] = field(default_factory=dict)  # None: delete
 
-    def append(self, topic: str, key: str, value: bytes, *, partition_key: str = "") -> None:
+    def append(
+        self,
+        topic: str,
+        key: str,
+        value: bytes,
+        *,
+        partition_key: str = "",
+        time: datetime | None = None,
+    ) -> None:
         """Add a record; without a partition key the key decides the partition."""
-        self.appends.append(Append(topic, key, value, partition_key or key))
+        self.appends.append(Append(topic, key, value, partition_key or key, time))
 
     def put(
         self,
@@ -76,9 +88,10 @@ class Transaction:
         *,
         due: datetime | None = None,
         partition_key: str = "",
+        time: datetime | None = None,
     ) -> None:
         """Write a row; it replaces the one with that key."""
-        self.rows[table, key] = Row(key, value, due, partition_key or key)
+        self.rows[table, key] = Row(key, value, due, partition_key or key, time)
 
     def delete(self, table: str, key: str) -> None:
         self.rows[table, key] = None
@@ -93,7 +106,8 @@ class Transaction:
 
 
 class Stage(Protocol):
-    """One stage's seat at the log. Not for sharing between threads.
+    """One stage's seat at the log. Not for sharing between threads. It must be called now and
+    then (a `poll` of nothing will do), or on Kafka it counts as dead after ten minutes.
 
     Any call may raise LogUnavailable (nothing was written; try again later) or
     OwnershipLost (drop what is held in memory, acquire again)."""
@@ -117,6 +131,10 @@ class Stage(Protocol):
         """Write `tx` and move the position past `after`, in one transaction, durable on
         return. Each partition's messages in `after` must be the next ones, without a hole;
         ValueError otherwise."""
+
+    def owns(self, partition_key: str) -> bool:
+        """Whether rows with this partition key are this instance's to work. All are, where one
+        instance works the whole stage."""
 
     def get(self, table: str, key: str) -> Row | None:
         """A row as last committed. Tables read must be this stage's own."""
@@ -155,13 +173,35 @@ class Log(Protocol):
         """A seat for a stage, not yet acquired. `reads`: the topics it polls, urgent first.
         A stage new to the log starts at the beginning of each."""
 
+    def claim(self) -> None:
+        """Refuse to go on where another process of this machine works a stage of ours under our
+        name: raises IdentityTaken."""
+
     def topics(self) -> Sequence[TopicInfo]:
         """Every topic and table there is, with counts, sizes, positions."""
 
-    def read(self, topic: str, start: int | None = None) -> Iterator[Message]:
+    def problems(self) -> Sequence[str]:
+        """What is wrong with the topics that are there, a sentence each."""
+
+    def lag(self) -> Mapping[str, int]:
+        """How many messages each stage is behind the ends of what it reads; on Kafka, where
+        that is many, counted by offsets, which is a little too much. Cheap: for gauges."""
+
+    def read(self, topic: str, start: int | Mapping[int, int] | None = None) -> Iterator[Message]:
         """Committed messages of a topic, or rows of a table (as messages, offset 0, by key),
-        from offset `start` on, ending at the present end. Disturbs nobody.
+        from offset `start` on, ending at the present end; `start` may tell offsets by
+        partition. Of several partitions, each in order, and nearly by time. Disturbs nobody.
         Raises KeyError when there is no such topic."""
+
+    def rows(self, table: str) -> Iterator[Row]:
+        """The rows of a table as they stand, by key, whoever owns them.
+        Raises KeyError when there is no such table."""
+
+    def positions(self) -> Mapping[str, Positions]:
+        """stage → topic → partition → the next offset it will read."""
+
+    def set_positions(self, stage: str, positions: Positions) -> None:
+        """Let a stage go on from elsewhere. Only while nobody works it."""
 
     def expire(self, max_age_s: Mapping[str, float], now: datetime) -> int:
         """Delete records (that every stage reading the topic has passed) and rows (with no

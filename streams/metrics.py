@@ -1,11 +1,8 @@
 """What every stage tells Prometheus, under one set of names."""
 
-from collections import Counter as Tally
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-
-from streams.log import TopicInfo
 
 
 class StageMetrics:
@@ -50,10 +47,7 @@ class StageMetrics:
         ):
             metric.labels(stage)
 
-    def set_lag(self, topics: Iterable[TopicInfo]) -> None:
-        """Take every stage's lag from `Log.topics()`, for stages that do not run here too."""
-        behind: Tally[str] = Tally()
-        for topic in topics:
-            behind.update(topic.positions)
-        for stage, records in behind.items():
+    def set_lag(self, lag: Mapping[str, int]) -> None:
+        """Take every stage's from `Log.lag()`, for stages that do not run here too."""
+        for stage, records in lag.items():
             self.lag.labels(stage).set(records)

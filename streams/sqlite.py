@@ -17,13 +17,15 @@ folder's parent exists; readers make nothing.
 import sqlite3
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from streams.log import Clock, Message, TopicInfo
+from streams import sqlite_tables
+from streams.log import Clock, Message, Positions, Row, TopicInfo
 from streams.sqlite_errors import translated
 from streams.sqlite_file import open_reader, open_writer, roll_back, write_transaction
 from streams.sqlite_names import from_us, quoted, to_us
@@ -77,6 +79,9 @@ class SqliteLog:
             max_page_count=self._max_page_count,
         )
 
+    def claim(self) -> None:
+        """Processes that share a file need no names: one works, the others stand by."""
+
     def topics(self) -> Sequence[TopicInfo]:
         with translated(self._path), closing(self._reader()) as connection:
             connection.execute("BEGIN")  # one moment for all of them
@@ -93,7 +98,16 @@ class SqliteLog:
             finally:
                 roll_back(connection)
 
-    def read(self, topic: str, start: int | None = None) -> Iterator[Message]:
+    def problems(self) -> Sequence[str]:
+        return []
+
+    def lag(self) -> Mapping[str, int]:
+        behind: Counter[str] = Counter()
+        for topic in self.topics():
+            behind.update(topic.positions)
+        return behind
+
+    def read(self, topic: str, start: int | Mapping[int, int] | None = None) -> Iterator[Message]:
         with translated(self._path), closing(self._reader()) as connection:
             row = connection.execute(
                 "SELECT kind, end_offset FROM rasid_names WHERE name = ?", (topic,)
@@ -101,9 +115,45 @@ class SqliteLog:
         if row is None:
             raise KeyError(topic)
         kind, end = row
+        if isinstance(start, Mapping):
+            start = start.get(0)
         return (
             self._read_topic(topic, start or 0, end) if kind == "topic" else self._read_table(topic)
         )
+
+    def rows(self, table: str) -> Iterator[Row]:
+        with translated(self._path), closing(self._reader()) as connection:
+            row = connection.execute(
+                "SELECT 1 FROM rasid_names WHERE name = ? AND kind = 'table'", (table,)
+            ).fetchone()
+        if row is None:
+            raise KeyError(table)
+        return self._rows(table)
+
+    def _rows(self, table: str) -> Iterator[Row]:
+        with translated(self._path), closing(self._reader()) as connection:
+            yield from sqlite_tables.scan(connection, table)
+
+    def positions(self) -> Mapping[str, Positions]:
+        found: dict[str, dict[str, dict[int, int]]] = {}
+        with translated(self._path), closing(self._reader()) as connection:
+            for stage, topic, offset in connection.execute(
+                "SELECT stage, topic, next_offset FROM rasid_positions"
+            ).fetchall():
+                found.setdefault(stage, {})[topic] = {0: offset}
+        return found
+
+    def set_positions(self, stage: str, positions: Positions) -> None:
+        with (
+            translated(self._path),
+            closing(self._writer()) as connection,
+            write_transaction(connection, self._path, self._writing, self._busy_timeout_s),
+        ):
+            connection.executemany(
+                "INSERT INTO rasid_positions VALUES (?, ?, ?) ON CONFLICT (stage, topic)"
+                " DO UPDATE SET next_offset = excluded.next_offset",
+                [(stage, topic, at[0]) for topic, at in positions.items() if at],
+            )
 
     def expire(self, max_age_s: Mapping[str, float], now: datetime) -> int:
         """As the contract says, in short transactions. After each it rests for as long as

@@ -1,4 +1,4 @@
-"""The SQL of topics and tables: how they are named, made and written.
+"""The SQL of topics and tables: how they are named, made, and a topic written.
 
     "topic <name>"   offset, key, time, value
     "table <name>"   key, value, due, partition_key, time
@@ -7,15 +7,18 @@ Times are whole microseconds since 1970, UTC.
 """
 
 import sqlite3
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Final
+from itertools import chain
+from typing import Any, Final
 
 from streams.log import Transaction
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
+
+ROWS_A_STATEMENT: Final = 100
 
 Known = Set[tuple[str, str]]  # (kind, name) of what certainly exists
 
@@ -63,49 +66,37 @@ def ensure_name(connection: sqlite3.Connection, kind: str, name: str) -> None:
 
 def append_records(connection: sqlite3.Connection, tx: Transaction, now: int, known: Known) -> None:
     """Number the records on from each topic's end. What is not `known` is created."""
-    by_topic: dict[str, list[tuple[str, bytes]]] = {}
+    by_topic: dict[str, list[tuple[str, int, bytes]]] = {}
     for item in tx.appends:
-        by_topic.setdefault(item.topic, []).append((item.key, item.value))
+        at = now if item.time is None else to_us(item.time)
+        by_topic.setdefault(item.topic, []).append((item.key, at, item.value))
     for topic, items in by_topic.items():
         if ("topic", topic) not in known:
             ensure_name(connection, "topic", topic)
         (end,) = connection.execute(
             "SELECT end_offset FROM rasid_names WHERE name = ?", (topic,)
         ).fetchone()
-        connection.executemany(
-            f"INSERT INTO {quoted('topic', topic)} VALUES (?, ?, ?, ?)",  # noqa: S608
-            [(end + at, key, now, value) for at, (key, value) in enumerate(items)],
+        insert_many(
+            connection,
+            quoted("topic", topic),
+            [(end + number, *item) for number, item in enumerate(items)],
         )
         connection.execute(
             "UPDATE rasid_names SET end_offset = end_offset + ?, records = records + ?,"
             " bytes = bytes + ? WHERE name = ?",
-            (len(items), len(items), sum(len(value) for _, value in items), topic),
+            (len(items), len(items), sum(len(value) for _, _, value in items), topic),
         )
 
 
-def write_rows(connection: sqlite3.Connection, tx: Transaction, now: int, known: Known) -> None:
-    """Write and delete rows. What is not `known` is created."""
-    puts: dict[str, list[tuple[str, bytes, int | None, str, int]]] = {}
-    deletes: dict[str, list[tuple[str]]] = {}
-    for (table, key), row in tx.rows.items():
-        if row is None:
-            deletes.setdefault(table, []).append((key,))
-            continue
-        due = None if row.due is None else to_us(row.due)
-        puts.setdefault(table, []).append((key, row.value, due, row.partition_key, now))
-    for table, rows in puts.items():
-        if ("table", table) not in known:
-            ensure_name(connection, "table", table)
-        connection.executemany(
-            f"INSERT INTO {quoted('table', table)} VALUES (?, ?, ?, ?, ?)"  # noqa: S608
-            " ON CONFLICT (key) DO UPDATE SET value = excluded.value, due = excluded.due,"
-            " partition_key = excluded.partition_key, time = excluded.time",
-            rows,
-        )
-    for table, keys in deletes.items():
-        if ("table", table) not in known:
-            ensure_name(connection, "table", table)
-        connection.executemany(
-            f"DELETE FROM {quoted('table', table)} WHERE key = ?",  # noqa: S608
-            keys,
+def insert_many(
+    connection: sqlite3.Connection, it: str, rows: Sequence[tuple[Any, ...]], conflict: str = ""
+) -> None:
+    """Insert many rows a statement: each statement gives the interpreter away and must wait
+    to have it back, which among busy threads takes longer than the work."""
+    for first in range(0, len(rows), ROWS_A_STATEMENT):
+        some = rows[first : first + ROWS_A_STATEMENT]
+        one = "(" + ", ".join("?" * len(some[0])) + ")"
+        connection.execute(
+            f"INSERT INTO {it} VALUES {', '.join([one] * len(some))}{conflict}",  # noqa: S608
+            list(chain.from_iterable(some)),
         )

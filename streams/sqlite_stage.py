@@ -12,26 +12,19 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from streams import sqlite_tables
 from streams.errors import LogUnavailable, OwnershipLost
 from streams.log import Clock, Message, Row, Transaction
 from streams.seats import Seat
 from streams.sqlite_errors import missing, translated
 from streams.sqlite_file import make_folder, open_writer, write_transaction
-from streams.sqlite_names import (
-    append_records,
-    ensure_name,
-    from_us,
-    quoted,
-    to_us,
-    write_rows,
-)
+from streams.sqlite_names import append_records, ensure_name, from_us, quoted, to_us
 
-SCAN_ROWS: Final = 500
 _BEHIND: Final = "the log has moved on without this instance"
 
 
@@ -120,7 +113,7 @@ class SqliteStage:
                 now = to_us(self._clock())
                 append_records(connection, tx, now, self._known)
                 # 3. The rows.
-                write_rows(connection, tx, now, self._known)
+                self._write_rows(connection, tx, now)
                 # 4. The position. All of it is in the log with COMMIT, or none.
                 connection.executemany(
                     "UPDATE rasid_positions SET next_offset = ? WHERE stage = ? AND topic = ?",
@@ -135,32 +128,29 @@ class SqliteStage:
             self._cursors[topic] = max(self._cursors[topic], offset)
         self._idle = False  # our own commits do not change the data version we see
 
+    def owns(self, partition_key: str) -> bool:
+        return True
+
     def get(self, table: str, key: str) -> Row | None:
-        rows = self._rows(table, "WHERE key = ?", key)
-        return rows[0] if rows else None
+        with self._table(table) as connection:
+            return sqlite_tables.get(connection, table, key) if connection else None
 
     def scan(self, table: str, prefix: str = "") -> Iterator[Row]:
-        rows = self._rows(table, "WHERE key >= ? ORDER BY key LIMIT ?", prefix, SCAN_ROWS)
+        rows = self._page(table, prefix, after=False)
         while rows:
             for row in rows:
                 if not row.key.startswith(prefix):
                     return
                 yield row
-            rows = self._rows(table, "WHERE key > ? ORDER BY key LIMIT ?", rows[-1].key, SCAN_ROWS)
+            rows = self._page(table, rows[-1].key, after=True)
 
     def due(self, table: str, until: datetime, limit: int) -> Sequence[Row]:
-        return self._rows(table, "WHERE due <= ? ORDER BY due, key LIMIT ?", to_us(until), limit)
+        with self._table(table) as connection:
+            return sqlite_tables.due(connection, table, until, limit) if connection else []
 
     def next_due(self, table: str) -> datetime | None:
-        with translated(self._path):
-            connection = self._working()
-            if not self._exists(connection, "table", table):
-                return None
-            it = quoted("table", table)
-            (due,) = connection.execute(
-                f"SELECT min(due) FROM {it} WHERE due IS NOT NULL"  # noqa: S608
-            ).fetchone()
-        return None if due is None else from_us(due)
+        with self._table(table) as connection:
+            return sqlite_tables.next_due(connection, table) if connection else None
 
     # --- the connection -----------------------------------------------------------------
 
@@ -238,6 +228,21 @@ class SqliteStage:
         if row is None or row[0] != self._turn:
             raise self._lost(f"{self._path}: {_BEHIND} of stage {self.name}")
 
+    def _write_rows(self, connection: sqlite3.Connection, tx: Transaction, now: int) -> None:
+        puts: dict[str, list[sqlite_tables.Columns]] = {}
+        deletes: dict[str, list[str]] = {}
+        for (table, key), row in tx.rows.items():
+            if ("table", table) not in self._known:
+                ensure_name(connection, "table", table)
+            if row is None:
+                deletes.setdefault(table, []).append(key)
+            else:
+                puts.setdefault(table, []).append(sqlite_tables.columns(row, now))
+        for table, rows in puts.items():
+            sqlite_tables.put_rows(connection, table, rows)
+        for table, keys in deletes.items():
+            sqlite_tables.delete_rows(connection, table, keys)
+
     def _lost(self, message: str) -> OwnershipLost:
         self._seat.leave()
         return OwnershipLost(message)
@@ -280,19 +285,16 @@ class SqliteStage:
             self._cursors[topic] = messages[-1].offset + 1
         return messages
 
-    def _rows(self, table: str, where: str, *parameters: object) -> list[Row]:
+    def _page(self, table: str, start: str, *, after: bool) -> Sequence[Row]:
+        with self._table(table) as connection:
+            return sqlite_tables.page(connection, table, start, after=after) if connection else []
+
+    @contextmanager
+    def _table(self, table: str) -> Iterator[sqlite3.Connection | None]:
+        """The connection to read `table` on; None when there is no such table."""
         with translated(self._path):
             connection = self._working()
-            if not self._exists(connection, "table", table):
-                return []
-            return [
-                Row(key, value, None if due is None else from_us(due), partition_key, from_us(at))
-                for key, value, due, partition_key, at in connection.execute(
-                    "SELECT key, value, due, partition_key, time"  # noqa: S608
-                    f" FROM {quoted('table', table)} {where}",
-                    parameters,
-                )
-            ]
+            yield connection if self._exists(connection, "table", table) else None
 
     def _exists(self, connection: sqlite3.Connection, kind: str, name: str) -> bool:
         if (kind, name) not in self._known:

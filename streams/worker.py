@@ -14,7 +14,7 @@ import base64
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -27,6 +27,7 @@ from streams.errors import (
     NewerSchema,
     OwnershipLost,
     RasidError,
+    TooLarge,
 )
 from streams.log import Clock, Message, Stage, Transaction
 from streams.metrics import StageMetrics
@@ -37,7 +38,8 @@ log = structlog.get_logger(__name__)
 Handler = Callable[[Message, Transaction], None]
 Waiter = Callable[[threading.Event, float], bool]  # (stop, seconds): whether stop was set
 
-CAUSES: Final = frozenset({"malformed", "failed", "retries_spent"})  # of the worker's dead letters
+# Of the worker's dead letters:
+CAUSES: Final = frozenset({"malformed", "failed", "retries_spent", "too_large"})
 ERROR_CHARACTERS: Final = 2000  # of an error's text, kept in its dead letter
 STAND_BY_S: Final = 1.0
 POLL_S: Final = 0.25
@@ -208,7 +210,17 @@ class Worker:
                     raise
                 except Exception as error:
                     self._metrics.records_failed.labels(self._stage.name).inc()
-                    self._commit(self._dead_letter(message, "failed", error, 1), [message])
+                    self._bury(message, error)
+
+    def _bury(self, message: Message, error: Exception) -> None:
+        """The dead letter of a record whose outputs cannot be stored. Where the letter is too
+        large itself it goes without the record, which lies where the letter says."""
+        cause = "too_large" if isinstance(error, TooLarge) else "failed"
+        try:
+            self._commit(self._dead_letter(message, cause, error, 1), [message])
+        except TooLarge:
+            empty = replace(message, value=b"")
+            self._commit(self._dead_letter(empty, cause, error, 1), [message])
 
     def _commit(self, tx: Transaction, after: Sequence[Message]) -> None:
         """Commit, again and again while the log is unavailable, until told to stop."""

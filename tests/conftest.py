@@ -2,8 +2,11 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 
 import pytest
+
+from rasid.demo.broker import Brokers
 
 
 def require(program: str) -> str:
@@ -25,3 +28,17 @@ def promtool() -> str:
 @pytest.fixture
 def chromium() -> str:
     return require("chromium")
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
+    """A real Kafka of one node, for all tests of the run; each keeps to names of its own."""
+    with Brokers(tmp_path_factory.mktemp("kafka")) as brokers:
+        yield brokers
+
+
+@pytest.fixture(scope="session")
+def three_brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
+    """A real Kafka of three nodes: replication 3, `min.insync.replicas` 2."""
+    with Brokers(tmp_path_factory.mktemp("kafka-three"), count=3) as brokers:
+        yield brokers

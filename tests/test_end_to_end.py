@@ -22,6 +22,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from rasid.app import now
+from rasid.demo.broker import Brokers
 from rasid.demo.sinks import mail_server
 from streams import records
 from streams.carriers import open_log
@@ -143,14 +144,22 @@ def world(tmp_path: Path) -> Iterator[tuple[list[NewsSite], Controller]]:
         yield sites, mail
 
 
-def configuration(tmp_path: Path, sites: list[NewsSite], mail_port: int) -> Path:
+@pytest.fixture(params=["sqlite", "kafka"])
+def log_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite://{tmp_path}/rasid.db"
+    broker: Brokers = request.getfixturevalue("broker")
+    return f"{broker.url}/end-to-end"
+
+
+def configuration(tmp_path: Path, log_url: str, sites: list[NewsSite], mail_port: int) -> Path:
     config = tmp_path / "rasid.yaml"
     sources = "".join(
         f"  - {{id: site-{k}, feeds: [{{url: '{s.base}/feed.xml', interval: 1s}}]}}\n"
         for k, s in enumerate(sites)
     )
     config.write_text(
-        f"log: sqlite://{tmp_path}/rasid.db\n"
+        f"log: {log_url}\n"
         "collect: {site_delay: 0s, allow_networks: [127.0.0.0/8]}\n"
         f"sources:\n{sources}"
         "receivers:\n  - name: editors\n    email: {from: rasid@example.org, "
@@ -161,12 +170,12 @@ def configuration(tmp_path: Path, sites: list[NewsSite], mail_port: int) -> Path
 
 
 def test_killed_again_and_again_every_article_and_alert_comes_once(
-    tmp_path: Path, world: tuple[list[NewsSite], Controller]
+    tmp_path: Path, log_url: str, world: tuple[list[NewsSite], Controller]
 ) -> None:
     sites, mail = world
     total = sum(len(site.items) for site in sites)
-    daemon = Daemon(configuration(tmp_path, sites, mail.port), tmp_path / "daemon.log")
-    log = open_log(f"sqlite://{tmp_path}/rasid.db", clock=now)
+    daemon = Daemon(configuration(tmp_path, log_url, sites, mail.port), tmp_path / "daemon.log")
+    log = open_log(log_url, clock=now)
     with closing(log):
         for kill in range(KILLS):
             daemon.start()

@@ -4,6 +4,7 @@ Exit codes: 0 done; 1 it failed, or found what it looks for (a problem, a bad li
 standard error; 2 the command line is wrong; 130 stopped by a second signal or Ctrl-C.
 """
 
+import logging
 import os
 import sys
 from typing import Annotated
@@ -11,7 +12,7 @@ from typing import Annotated
 import typer
 
 from rasid import __version__
-from rasid.cli import config, demo, feeds, flag, log, run, silence, stories
+from rasid.cli import config, demo, feeds, flag, log, rules, run, silence, stories
 from rasid.cli.common import fail
 from streams.errors import RasidError
 
@@ -48,6 +49,7 @@ app.add_typer(run.alert_app, name="alert")
 app.command()(flag.flag)
 app.command()(config.init)
 app.add_typer(config.app, name="config")
+app.add_typer(rules.app, name="rules")
 app.add_typer(feeds.app, name="feeds")
 app.add_typer(log.app, name="log")
 app.command()(stories.why)
@@ -59,10 +61,13 @@ app.add_typer(silence.app, name="silence")
 
 def main() -> None:
     """The entry point: errors meant for people become one line and exit code 1."""
+    # What Kafka's client library has to say comes out as one of those; the daemon hears more.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
     try:
         app()
     except RasidError as error:
-        fail(str(error))
+        hint = getattr(error, "hint", "")  # a FetchError's: what to do
+        fail(f"{error}; {hint}" if hint else str(error))
     except BrokenPipeError:  # the reader of our output has gone: `rasid log read | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None

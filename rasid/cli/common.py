@@ -44,7 +44,6 @@ def load_config(path: Path | None) -> "Config":
 
 def open_configured_log(path: Path | None) -> "Log":
     """The log that the configuration names, for looking at."""
-    from rasid.app import log_url, now
-    from streams.carriers import open_log
+    from rasid.app import configured_log
 
-    return open_log(log_url(load_config(path)), clock=now)
+    return configured_log(load_config(path))

@@ -13,6 +13,9 @@ def demo(
     folder: Annotated[
         Path, typer.Option("--dir", help="Where its log, mails and Slack payloads go.")
     ] = Path("rasid-demo"),
+    kafka: Annotated[
+        bool, typer.Option("--kafka", help="On a Kafka broker instead of a SQLite file.")
+    ] = False,
 ) -> None:
     """Show the whole road offline: invented newsrooms on loopback, the real daemon, alerts.
 
@@ -20,4 +23,4 @@ def demo(
     """
     from rasid.demo.show import run
 
-    raise typer.Exit(run(folder, keep=keep))
+    raise typer.Exit(run(folder, keep=keep, kafka=kafka))

@@ -89,6 +89,7 @@ async def _check_all(chosen: list["Source"], options: Any, *, quiet: bool) -> li
                         "source": source.id,
                         "url": feed.url,
                         "problem": found.problem,
+                        "hint": found.hint,
                         "status": found.status,
                         "entries": found.entries,
                         "newest": found.newest,
@@ -107,6 +108,7 @@ async def _check_all(chosen: list["Source"], options: Any, *, quiet: bool) -> li
 def _print_checks(results: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, header_style="bold")
     for column in ("source", "feed", "answer", "entries", "newest", "text"):
@@ -115,7 +117,9 @@ def _print_checks(results: list[dict[str, Any]]) -> None:
         newest = r["newest"].strftime("%Y-%m-%d %H:%M") if r["newest"] else ""
         text = {True: "full", False: "summary", None: ""}[r["full_text"]]
         moved = f"\nmoved to {r['moved_to']}" if r["moved_to"] else ""
-        answer = f"[red]{r['problem']}[/]" if r["problem"] else f"[green]{r['status']}[/]"
+        answer = Text(str(r["status"]), style="green")
+        if r["problem"]:
+            answer = Text(r["problem"], style="red").append(f"\n{r['hint']}", style="default")
         table.add_row(r["source"], r["url"] + moved, answer, str(r["entries"] or ""), newest, text)
     Console().print(table)
 

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from rasid.cli.common import ConfigOption, JsonOption, fail, print_json
+from rasid.cli.common import ConfigOption, JsonOption, fail, load_config, print_json
 
 if TYPE_CHECKING:
     from processors.flagger import Document, Flagger
@@ -32,6 +32,10 @@ def flag(
         str | None, typer.Option(help="The headline; else the text's first line, if short.")
     ] = None,
     language: Annotated[str | None, typer.Option(help="ISO code, when you know it.")] = None,
+    explained: Annotated[
+        bool,
+        typer.Option("--explain", help="Also every word matched, and the rules that nearly fired."),
+    ] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -43,7 +47,7 @@ def flag(
     """
     from processors.flagger import load_flagger
 
-    flagger = load_flagger()
+    flagger = load_flagger(load_config(config).rules)
     names = inputs or ["-"]
     if jsonl:
         good = True
@@ -53,6 +57,17 @@ def flag(
         raise typer.Exit(0 if good else 1)
     for name in names:
         document = _document(name, title, language, config)
+        if explained:
+            from processors.explain import explain
+            from rasid.cli.explain import plain, show_explanation
+
+            explanation = explain(flagger, document)
+            if as_json:
+                print_json({"input": name, "title": document.title, **plain(explanation)})
+            else:
+                show(document, list(explanation.flags))
+                show_explanation(explanation)
+            continue
         flags = flagger.flag(document)
         if as_json:
             print_json({"input": name, "title": document.title, "flags": _plain(flags)})
@@ -174,7 +189,6 @@ def _document(
     if name.startswith(("http://", "https://")):
         from collectors.single import fetch_article
         from rasid.app import collect_options, now
-        from rasid.cli.common import load_config
 
         article = fetch_article(name, collect_options(load_config(config)), clock=now)
         return Document(

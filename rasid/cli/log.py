@@ -1,4 +1,5 @@
-"""`rasid log topics`, `rasid log read`: looking into the log beside a running daemon."""
+"""`rasid log topics`, `rasid log read`: looking into the log beside a running daemon;
+`rasid log copy`: bringing it into another."""
 
 import json
 import time
@@ -6,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rasid.cli.common import ConfigOption, JsonOption, fail, open_configured_log, print_json
+from rasid.cli.common import (
+    ConfigOption,
+    JsonOption,
+    fail,
+    load_config,
+    open_configured_log,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from streams.log import Log, Message
@@ -40,12 +48,12 @@ def read(
     if follow and topic in TABLES:
         fail(f"{topic} is a table; only a topic can be followed")
     left = count
-    position = start
+    positions: dict[int, int] = {}
     while left is None or left > 0:
         try:
-            for message in carrier.read(topic, position):
+            for message in carrier.read(topic, positions or start):
                 typer.echo(_line(message))
-                position = message.offset + 1
+                positions[message.partition] = message.offset + 1
                 if left is not None:
                     left -= 1
                     if left <= 0:
@@ -58,9 +66,19 @@ def read(
 
 
 @app.command()
-def topics(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def topics(
+    check: Annotated[
+        bool, typer.Option("--check", help="Only tell what is wrong with the topics on Kafka.")
+    ] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """List topics and tables with counts, positions and lag, and what waits for whom."""
     carrier = open_configured_log(config)
+    if check:
+        if problems := carrier.problems():
+            fail("\n".join(problems))
+        return
     found = [_topic(info) for info in carrier.topics()]
     waiting = _waiting(carrier)
     if as_json:
@@ -87,6 +105,41 @@ def topics(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     pending = waiting["pending_deliveries"]
     shown = ", ".join(f"{name} {n:,}" for name, n in sorted(pending.items())) or "none"
     console.print(f"Deliveries pending: {shown}", highlight=False)
+
+
+@app.command()
+def copy(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="As `log:` names it.")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="As `log:` will name it: empty.")],
+    config: ConfigOption = None,
+) -> None:
+    """Move house: bring all of a log into another, as from SQLite to Kafka.
+
+    Nobody may run on either meanwhile. Broken off, it goes on where it was when called again.
+    Afterwards set `log:` to TO; nothing is fetched or sent twice.
+    """
+    from contextlib import closing
+
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from rasid.app import configured_log
+    from streams.copying import copy as copy_log
+
+    settings = load_config(config)
+    bars: dict[str, Any] = {}
+    with (
+        closing(configured_log(settings.model_copy(update={"log": source}))) as one,
+        closing(configured_log(settings.model_copy(update={"log": target}))) as other,
+        Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()) as progress,
+    ):
+
+        def told(name: str, done: int, total: int) -> None:
+            if name not in bars:
+                bars[name] = progress.add_task(name, total=total)
+            progress.update(bars[name], completed=done, total=max(total, done))
+
+        copy_log(one, other, told)
+    typer.echo(f"Copied. Set `log: {target}` and start Rasid.")
 
 
 def _topic(info: Any) -> dict[str, Any]:

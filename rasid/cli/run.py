@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from rasid.cli.common import ConfigOption, fail, load_config, open_configured_log
+from rasid.signals import HeldSignals
 
 LevelOption = Annotated[
     Literal["debug", "info", "warning", "error"],
@@ -69,10 +70,13 @@ def preview(
 
 
 def _run(path: Path | None, level: str, stages: tuple[str, ...]) -> None:
+    held = HeldSignals()  # what follows takes a second: a supervisor may speak meanwhile
     from rasid import logs
     from rasid.app import App
+    from rasid.configfile import find
 
+    path = find(path)  # now: were the file gone at a reload, the defaults are not what is wanted
     config = load_config(path)
     logs.set_up(level)
     app = App(config, config_path=path, stages=stages)
-    raise typer.Exit(app.run())
+    raise typer.Exit(app.run(held))

@@ -21,6 +21,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from rasid.app import now
+from rasid.demo.broker import Brokers
 from rasid.demo.newsrooms import Newsroom, load_newsrooms, site
 from rasid.demo.sinks import mail_server, slack
 from rasid.demo.table import outcomes, print_outcomes
@@ -42,18 +43,23 @@ class Place:
     slack_port: int
     mail_port: int
     serve_port: int
+    log: str
 
     @property
     def config(self) -> Path:
         return self.folder / "rasid.yaml"
 
 
-def run(folder: Path, *, keep: bool) -> int:
+def run(folder: Path, *, keep: bool, kafka: bool) -> int:
     """The whole demo; the exit code."""
     console = Console(soft_wrap=True, highlight=False)
     folder = _prepare(folder.absolute())
     with ExitStack() as stack:
-        place = stack.enter_context(_world(folder))
+        url = f"sqlite://{folder}/rasid.db"
+        if kafka:
+            console.print("Starting a Kafka broker …")
+            url = stack.enter_context(Brokers(folder / "kafka")).url
+        place = stack.enter_context(_world(folder, url))
         place.config.write_text(_configuration(place), encoding="utf-8")
         console.print(
             f"[bold]Rasid demo[/]: {len(place.rooms)} invented newsrooms on loopback, "
@@ -68,7 +74,7 @@ def run(folder: Path, *, keep: bool) -> int:
             except KeyboardInterrupt:
                 console.print("\nStopping …")
         code = _stop(daemon)
-        with closing(open_log(f"sqlite://{folder}/rasid.db", clock=now)) as log:
+        with closing(open_log(url, clock=now)) as log:
             print_outcomes(console, outcomes(log, place.rooms, place.ports))
         _print_files(place, console)
     if not done or code:
@@ -81,17 +87,24 @@ def run(folder: Path, *, keep: bool) -> int:
 
 
 def _prepare(folder: Path) -> Path:
-    if folder.exists():
-        if not (folder / _MARK).exists() and any(folder.iterdir()):
-            raise ConfigError(f"{folder} is not empty and no demo's: choose another with --dir")
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-    (folder / _MARK).touch()
+    """An empty folder; ConfigError when it cannot be had."""
+    try:
+        if folder.exists():
+            if not (folder / _MARK).exists() and any(folder.iterdir()):
+                raise ConfigError(f"{folder} is not empty and no demo's: choose another with --dir")
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+        (folder / _MARK).touch()
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise ConfigError(
+            f"{folder} cannot be used: {why}; choose another folder with --dir"
+        ) from error
     return folder
 
 
 @contextmanager
-def _world(folder: Path) -> Iterator[Place]:
+def _world(folder: Path, log: str) -> Iterator[Place]:
     """Newsrooms, Slack's stand-in and the mail server, served until the block ends."""
     rooms = load_newsrooms(now())
     loop = asyncio.new_event_loop()
@@ -119,6 +132,7 @@ def _world(folder: Path) -> Iterator[Place]:
             slack_port=slack_port,
             mail_port=mail.port,
             serve_port=_free_port(),
+            log=log,
         )
     finally:
         mail.stop()
@@ -145,7 +159,7 @@ def _configuration(place: Place) -> str:
     )
     return f"""\
 # Written by `rasid demo`.
-log: sqlite://{place.folder}/rasid.db
+log: {place.log}
 collect:
   contact: demo@example.org
   site_delay: 0s
@@ -221,7 +235,7 @@ def _watch(place: Place, daemon: subprocess.Popen[str], console: Console) -> boo
         bars = {name: progress.add_task(name, total=None, of="") for name in Watched.STEPS}
         while time.monotonic() < end and daemon.poll() is None:
             try:
-                seen = watch(place.folder / "rasid.db", feeds=len(place.rooms))
+                seen = watch(place.log, feeds=len(place.rooms))
             except LogError:
                 time.sleep(0.1)  # not written yet
                 continue

@@ -2,7 +2,6 @@
 
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 from rasid.app import now
@@ -54,9 +53,9 @@ class Watched:
         )
 
 
-def watch(path: Path, *, feeds: int) -> Watched:
+def watch(url: str, *, feeds: int) -> Watched:
     """Read the state of the log. Raises LogError while there is none."""
-    with closing(open_log(f"sqlite://{path}", clock=now)) as log:
+    with closing(open_log(url, clock=now)) as log:
         topics = {info.name: info for info in log.topics()}
 
         def behind(topic: str, stage: str) -> int:

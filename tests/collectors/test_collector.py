@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from aiohttp import web
 
 from collectors.catalogue import Feed
 from streams.errors import LogUnavailable, NewerSchema, OwnershipLost
@@ -433,6 +434,48 @@ def test_a_reload_takes_new_feeds_up_and_leaves_old_ones(
     assert not collector.ready
     assert desk.state(old) is not None
     assert [row.due is None for row in _rows(desk) if row.key.endswith("/feed")] == [True]
+
+
+def test_entries_of_a_feed_that_has_another_address_now_are_taken_over(
+    desk: Desk, server: ScriptedServer
+) -> None:
+    publish(server, "a", "b", "c")
+    pages = {path: server.answers[path] for path in ("/b", "/c")}
+    server.answers |= dict.fromkeys(pages, server.held)
+    desk.with_options(stop_s=0.0)
+    desk.collect(lambda: desk.settled(1)() and server.counts()["/b"] + server.counts()["/c"] > 0)
+    server.answers |= pages | {"/feed2": server.answers["/feed"]}
+    desk.feeds[:] = [Feed(server.base + "/feed2", interval_s=0.05)]
+    desk.collect(desk.settled(3))
+    assert sorted((a.url[-1], a.revision) for a in desk.articles()) == [(n, 1) for n in "abc"]
+    assert server.counts()["/a"] == 1
+    assert {entry.feed for entry in desk.entries().values()} == {desk.feeds[0].url}
+
+
+def test_what_waits_is_taken_over_by_a_feed_that_had_it_all_along(
+    desk: Desk, server: ScriptedServer
+) -> None:
+    publish(server, "a", headers={"ETag": '"v1"'})
+    good = server.answers["/a"]
+    server.answers["/a"] = server.held
+    desk.with_options(stop_s=0.0)
+    desk.collect(lambda: server.counts()["/a"] == 1)
+    desk.feeds.append(Feed(server.base + "/section", interval_s=0.05))
+
+    async def section(request: web.Request) -> web.Response:
+        if "If-None-Match" in request.headers:
+            return web.Response(status=304)
+        body = rss((f"{server.base}/a", "عنوان a", "بعبارة أخرى"))
+        return web.Response(body=body, headers={"ETag": '"v1"'})
+
+    server.answers["/section"] = section
+    desk.collect(
+        lambda: (s := desk.state(desk.feeds[1].url)) is not None and s.last_status == "not_modified"
+    )
+    del desk.feeds[0]
+    server.answers["/a"] = good
+    desk.collect(desk.settled(1))
+    assert [(a.url[-1], a.feed) for a in desk.articles()] == [("a", desk.feeds[0].url)]
 
 
 _CHILD = """

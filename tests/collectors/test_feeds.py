@@ -291,6 +291,30 @@ def test_a_broken_byte_in_utf_8_spoils_one_character() -> None:
     assert feed.entries[19].title.startswith("قوات تنسحب من محيط ")
 
 
+@pytest.mark.parametrize("declared", ["", ' encoding="utf-8"', ' encoding="windows-1256"'])
+@pytest.mark.parametrize("cut", [23, 60, 119])
+def test_summaries_cut_inside_a_letter_spoil_nothing_else(declared: str, cut: int) -> None:
+    """As PHP's substr cuts them: by bytes."""
+    summary = "قالت مصادر محلية إن القوات انسحبت من محيط الحقل بعد أيام من القتال العنيف".encode()
+    assert summary[:cut].decode("utf-8", "ignore").encode() != summary[:cut]
+    entries = b"".join(
+        item(n, "<description>CUT</description>", TITLE).encode().replace(b"CUT", summary[:cut])
+        for n in range(20)
+    )
+    body = rss("ITEMS", declaration=f'<?xml version="1.0"{declared}?>').encode()
+    feed = parse(body.replace(b"ITEMS", entries))
+    assert [entry.title for entry in feed.entries] == [TITLE] * 20
+    whole = summary[:cut].decode("utf-8", "ignore")
+    assert {entry.summary.rstrip("\ufffd") for entry in feed.entries} == {whole}
+
+
+def test_where_utf_8_is_declared_half_the_words_may_be_broken() -> None:
+    broken = b"\xd9\x82\xd9 " * 30 + "قال ".encode() * 20
+    text = "<description>CUT</description>"
+    body = rss(item(1, text, "خبر"), declaration='<?xml version="1.0" encoding="UTF-8"?>').encode()
+    assert parse(body.replace(b"CUT", broken)).entries[0].title == "خبر"
+
+
 def test_nothing_unprintable_comes_out() -> None:
     text = rss(
         item(1, "<description>a\x0bb&#0;c&#xD800;d\x00e</description>", "خ\x00ب&#xDFFF;ر \x1b[31m")

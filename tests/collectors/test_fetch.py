@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import ipaddress
+import re
 import socket
 import time
 import zlib
@@ -11,7 +12,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from collectors.errors import FetchError
+from collectors.errors import HINTS, FetchError
 from collectors.fetch import Fetcher, Response, user_agent
 from collectors.guard import AddressGuard
 from tests.fakes.scripted_server import ScriptedServer, drip, endless, torn
@@ -254,3 +255,31 @@ def test_the_user_agent_names_program_and_contact() -> None:
     assert user_agent("desk@example.org").endswith(" (+desk@example.org)")
     assert "\n" not in user_agent("a\nX-Evil: 1")
     assert "(" not in user_agent("")
+
+
+def test_every_failure_names_the_address_and_what_to_do_in_plain_words(
+    server: ScriptedServer,
+) -> None:
+    server.answers |= {
+        "/circle": (302, {"Location": "/circle"}, b""),
+        "/nowhere": (302, {}, b""),
+        "/gzip": (200, {"Content-Encoding": "gzip"}, b"\x1f\x8bnonsense...."),
+        "/br": (200, {"Content-Encoding": "br"}, b"news"),
+        "/large": (200, {}, b"x" * 2000),
+        "/torn": torn,
+        "/drip": drip,
+        "/500": (500, {}, b""),
+    }
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        nobody = f"http://127.0.0.1:{held.getsockname()[1]}/"
+        urls = [server.base + path for path in server.answers]
+        urls += [nobody, "http://no-such-name.invalid/", server.base.replace("http:", "https:")]
+        urls += ["http://169.254.169.254/"]
+        failures = {url: failure(url, timeout_s=0.4, max_bytes=1000) for url in urls}
+    for url, error in failures.items():
+        assert str(error).startswith(url), error
+        assert error.url.startswith(url)
+        assert error.hint == HINTS[error.reason]
+        assert not re.search(r"Error\b|Errno|\[|\(|Connect call|ssl:", str(error)), error
+    assert str(failures[nobody]) == f"{nobody}: no connection: Connection refused"

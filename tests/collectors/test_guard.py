@@ -44,9 +44,10 @@ def test_an_allowed_network_is_permitted_and_no_other() -> None:
 
 
 def test_a_literal_address_in_a_url_is_refused_with_the_way_out_named() -> None:
-    with pytest.raises(FetchError, match="allow_networks") as caught:
+    with pytest.raises(FetchError) as caught:
         AddressGuard().check_host("http://[::ffff:169.254.169.254]/latest/meta-data/")
     assert caught.value.reason == "address"
+    assert "allow_networks" in caught.value.hint
 
 
 class _Names(AbstractResolver):

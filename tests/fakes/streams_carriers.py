@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from streams.carriers import open_log
 from streams.log import Clock, Log
 from streams.sqlite import SqliteLog
 
@@ -38,6 +39,19 @@ class SqliteCarrier:
 
         with closing(sqlite3.connect(self.path)) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+@dataclass
+class KafkaCarrier:
+    """Topics under names of their own on a broker that tests share."""
+
+    url: str
+
+    def open(self, clock: Clock) -> Log:
+        return open_log(self.url, clock=clock)
+
+    def check(self) -> None:
+        """The broker checks each batch it takes, and each reader what it gets."""
 
 
 CarrierMaker = Callable[[], Carrier]

@@ -4,8 +4,11 @@
     python streams_child.py URL hold STAGE        take the seat, say so, and wait for ever
     python streams_child.py URL relay BATCH       FLAGS → ALERTS and a row each, until all are done
     python streams_child.py URL die-in-commit N   the same; killed within the Nth commit
+    python streams_child.py URL die-before-commit N   the same, on Kafka; when all was sent
     python streams_child.py URL write STAGE N     append N records to ALERTS, one a commit
     python streams_child.py URL read TOPIC        print the keys of a topic
+
+On Kafka it is the instance named in RASID_INSTANCE.
 
 It prints a line for each step that is done, so that a test waits for progress, not time.
 """
@@ -14,6 +17,8 @@ import os
 import signal
 import sys
 from datetime import UTC, datetime
+
+import structlog
 
 from streams.carriers import open_log
 from streams.log import Log, Message, Stage, Transaction
@@ -52,10 +57,29 @@ class DeadlyClock:
         return datetime.now(UTC)
 
 
+def die_before_commit(transactions: int) -> None:
+    """Kill this process in the Nth transaction from now, with its records and its position
+    sent, and the commit not."""
+    from streams.kafka_writer import Writer
+
+    wait, left = Writer._wait, 2 * transactions - 1  # it waits for the position, then the commit
+
+    def deadly(self: Writer, result: object, deadline: float) -> None:
+        nonlocal left
+        wait(self, result, deadline)
+        left -= 1
+        if left == 0:
+            self._producer.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Writer._wait = deadly  # type: ignore[method-assign]
+
+
 def main(url: str, role: str, *arguments: str) -> None:
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     deadly = role == "die-in-commit"
     clock = DeadlyClock(int(arguments[0])) if deadly else lambda: datetime.now(UTC)
-    log = open_log(url, clock=clock)
+    log = open_log(url, clock=clock, instance=os.environ.get("RASID_INSTANCE", ""))
     if role == "hang":
         stage = seated(log, "alert", (arguments[0],))
         got = 0
@@ -67,10 +91,14 @@ def main(url: str, role: str, *arguments: str) -> None:
         seated(log, arguments[0])
         say("holding")
         sys.stdin.read()
-    elif role in ("relay", "die-in-commit"):
+    elif role in ("relay", "die-in-commit", "die-before-commit"):
         stage = seated(log, "alert", (FLAGS,))
         say("working")
-        batch = 5 if deadly else int(arguments[0])
+        batch = int(arguments[0])
+        if role == "die-before-commit":
+            die_before_commit(int(arguments[0]))
+        if role != "relay":
+            batch = 5
         while messages := list(stage.poll(batch, 1.0)):
             stage.commit(relayed(messages), messages)
             say(f"committed {messages[-1].key}")

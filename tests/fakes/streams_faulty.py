@@ -35,6 +35,9 @@ class FaultyStage:
         self._fail("commit")
         self._stage.commit(tx, after)
 
+    def owns(self, partition_key: str) -> bool:
+        return self._stage.owns(partition_key)
+
     def get(self, table: str, key: str) -> Row | None:
         return self._stage.get(table, key)
 

@@ -1,5 +1,6 @@
 """Runs tests/fakes/streams_child.py, to read its progress and to kill it."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -32,13 +33,14 @@ class Child:
 
 
 @contextmanager
-def child(url: str, *arguments: object) -> Iterator[Child]:
+def child(url: str, *arguments: object, **environment: str) -> Iterator[Child]:
     process = subprocess.Popen(
         [sys.executable, str(PROGRAM), url, *map(str, arguments)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         cwd=PROGRAM.parents[2],
+        env={**os.environ, **environment},
     )
     try:
         yield Child(process)

@@ -35,6 +35,10 @@ def found(
         ("انتشرت قوات إماراتية في مدينة عدن.", "YE"),
         ("دخلت قوات إثيوبية بلدة في ولاية القضارف شرق السودان.", "SD"),
         ("شنت إسرائيل غارات على مواقع في دمشق.", "SY"),
+        ("قصفت إسرائيل دمشق.", "SY"),
+        ("توغلت دبابات إسرائيلية داخل الأراضي السورية.", "SY"),
+        ("أطلق الحوثيون صاروخا باليستيا على الرياض.", "SA"),
+        ("البرلمان التركي يجدد لعامين مهمة جنوده في ليبيا.", "LY"),
     ],
 )
 def test_a_force_away_from_home_is_foreign(flagger: Flagger, text: str, country: str) -> None:
@@ -51,6 +55,13 @@ def test_a_force_away_from_home_is_foreign(flagger: Flagger, text: str, country:
         "قتل جندي تركي في هجوم بمدينة ديار بكر.",
         "دخلت القوات العراقية مدينة الموصل.",
         "نفذ الجيش المصري عملية في شمال سيناء.",
+        "تتهم واشنطن ولندن الجيش السوري بقصف أحياء في حلب.",
+        "قصف الطيران التركي مواقع المسلحين قرب الحدود مع سوريا في ديار بكر.",
+        "قصف الحوثيون أحياء سكنية في تعز.",
+        "دعا الناشط إلى دعم قوات الحشد الشعبي في العراق.",
+        "دعا الجيش السوداني جنوده إلى القتال حتى خروج قوات الدعم السريع من بيوت المواطنين.",
+        "وصلت طائرات عسكرية سعودية تحمل مساعدات إنسانية إلى عدن.",
+        "نشرت الشرطة الإسرائيلية تعزيزات من قوات الشرطة في القدس المحتلة.",
     ],
 )
 def test_a_force_at_home_is_not(flagger: Flagger, text: str) -> None:
@@ -226,3 +237,68 @@ def test_the_same_text_gives_the_same_flags(flagger: Flagger) -> None:
     first = flagger.flag(Document("", text, "ar"))
     assert first == load_flagger(check_examples=False).flag(Document("", text, "ar"))
     assert [f.score for f in first] == sorted((f.score for f in first), reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "speaker"),
+    [
+        ("قال المتحدث باسم الجيش أحمد الورفلي إن الهدنة انهارت في سرت.",
+         "المتحدث باسم الجيش أحمد الورفلي"),
+        ("مصادر مطلعة قالت إن الهدنة انهارت في سرت.", "مصادر مطلعة"),
+        ("انهارت الهدنة في سرت، بحسب مصدر عسكري.", "مصدر عسكري"),
+        ("جاء ذلك في وقت أعلنت فيه قوات حفتر استعادة السيطرة على حقل الفيل النفطي.", "قوات حفتر"),
+        ("وأعلن أمس الناطق باسم البعثة خرق الهدنة في الحديدة.", "الناطق باسم البعثة"),
+        ("وقال الوزير في تصريح صحفي: «لقد خرقوا الهدنة في تعز».", "الوزير"),
+        ("نفت موسكو وجود مرتزقة روس في ليبيا.", "موسكو"),
+        ("دعا غوتيريش إلى وقف فوري لإطلاق النار في ليبيا.", "غوتيريش"),
+        ("انهارت الهدنة في سرت.", None),
+    ],
+)  # fmt: skip
+def test_who_says_it(flagger: Flagger, text: str, speaker: str | None) -> None:
+    assert flagger.flag(Document("", text, "ar"))[0].speaker == speaker
+
+
+@pytest.mark.parametrize(
+    ("text", "quantities"),
+    [
+        ("توقف حقل الشرارة الذي ينتج 70 ألف برميل يومياً.",
+         [(70_000, "barrels_per_day", "70 ألف برميل يومياً")]),
+        ("أغلق محتجون حقل السرير فخسرت البلاد مليون و200 ألف برميل.",
+         [(1_200_000, "barrels", "مليون و200 ألف برميل")]),
+        ("قتل ثلاثة جنود أتراك في هجوم بريف إدلب في سوريا.", [(3, "soldiers", "ثلاثة جنود")]),
+        ("وصل 1,400 مرتزق روسي إلى ليبيا.", [(1400, "fighters", "1,400 مرتزق")]),
+        ("سجلت البعثة مئة وعشرين خرقا لوقف إطلاق النار في الحديدة.",
+         [(120, "breaches", "مئة وعشرين خرقا")]),
+        ("وصلت ألفا مقاتل سوري و12 آلية إلى ليبيا لدعم قوات تركية.",
+         [(2000, "fighters", "ألفا مقاتل"), (12, "vehicles", "12 آلية")]),
+    ],
+)  # fmt: skip
+def test_what_is_counted(
+    flagger: Flagger, text: str, quantities: list[tuple[float, str, str]]
+) -> None:
+    (flag, *_) = flagger.flag(Document("", text, "ar"))
+    assert [(q.value, q.unit, q.text) for q in flag.quantities] == quantities
+
+
+def test_the_quote_is_the_shortest_sentence_that_says_it(flagger: Flagger) -> None:
+    text = (
+        "اتهمت الحكومة الجماعة بخرق الهدنة في تعز بعد اجتماع مطول حضره عدد من القادة والوجهاء. "
+        "وخرقت الجماعة الهدنة في تعز."
+    )
+    assert found(flagger, text)["ceasefire", "violated"].quote == "وخرقت الجماعة الهدنة في تعز."
+
+
+@pytest.mark.parametrize("line", ["اقرأ أيضاً: {}", "(شاهد أيضا) {}", "• طالع: {}"])
+def test_a_line_that_leads_elsewhere_is_not_this_articles(flagger: Flagger, line: str) -> None:
+    text = "عقد المجلس البلدي جلسته الشهرية وناقش موازنة العام وخطة النظافة.\n{}\n"
+    there = "انهيار الهدنة في تعز وتجدد القصف"
+    assert found(flagger, text.format(line.format(there))) == {}
+    assert found(flagger, text.format(there))
+
+
+def test_a_caption_weighs_less_than_a_sentence(flagger: Flagger) -> None:
+    text = "جنود روس وصلوا إلى مطار القامشلي في سوريا"
+    plain, under = found(flagger, text), found(flagger, f"صورة: {text} (رويترز)")
+    key = ("foreign_force", "deployed")
+    assert key in plain
+    assert key not in under or under[key].score < plain[key].score

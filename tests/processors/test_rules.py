@@ -6,9 +6,12 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
 
 from processors.errors import RuleError
-from processors.flagger import Document, load_flagger
+from processors.flagger import BUNDLED, Document, load_flagger
+from processors.schema import json_schema
 
 GOOD = """\
 theme: exchange
@@ -67,8 +70,17 @@ def test_a_users_folder_adds_a_theme(tmp_path: Path) -> None:
         ),
         ("quiet: [تم توقيع العقد.]", "quiet: [تم تبادل أسرى.]", "example", "تم تبادل أسرى."),
         ("match: [done, swap]", "match: [done]", "schema", "done"),
-        ("  done: {verbs", "  truce: {verbs", "duplicate", "truce"),
+        ("  done: {verbs", "  negation: {verbs", "duplicate", "negation"),
         ("theme: exchange", "theme: [", "syntax", ""),
+        ("weight: 0.9", "weight: 9", "schema", "weight"),
+        ("gap: 5", "scope: paragraph", "schema", "paragraph"),
+        (
+            "anchors: [swap]",
+            "anchors: [swap]\nturns: {perhaps: {agreed: agreed}}",
+            "schema",
+            "perhaps",
+        ),
+        ("gap: 5", "foreign: swop", "unknown", "swop"),
     ],
 )
 def test_a_mistake_is_told_with_its_place(
@@ -89,6 +101,58 @@ def test_an_unknown_concept_is_guessed_at(tmp_path: Path) -> None:
     text = GOOD.replace("match: [done, swap]", "match: [done, swapp]")
     with pytest.raises(RuleError, match="did you mean 'swap'"):
         load_flagger([folder(tmp_path, text)])
+
+
+def test_a_users_rule_takes_the_place_of_a_bundled_one(tmp_path: Path) -> None:
+    text = Document("", "قصف الطيران الروسي بلدة في ريف إدلب شمالي سوريا.", "ar")
+    rules = load_flagger(check_examples=False).flag(text)
+    assert [flag.rule for flag in rules] == ["foreign_force.strike_named"]
+    off = "theme: foreign_force\nrules: [{id: strike_named, status: off}]"
+    assert load_flagger([folder(tmp_path, off)]).flag(text) != rules
+    mine = """
+        theme: foreign_force
+        rules: [{id: strike_named, development: support, match: [foreign_strike]}]
+    """
+    found = load_flagger([folder(tmp_path, mine)]).flag(text)
+    assert ("foreign_force.strike_named", "support") in {(f.rule, f.development) for f in found}
+
+
+def test_a_theme_means_its_own_concept_by_a_name_another_has(tmp_path: Path) -> None:
+    text = GOOD.replace("swap", "truce")
+    flagger = load_flagger([folder(tmp_path, text)])
+    (flag,) = flagger.flag(Document("", "أُنجزت صفقة التبادل بين الطرفين.", "ar"))
+    assert flag.theme == "exchange"
+    truce = "توصل طرفا الحرب إلى هدنة في الحديدة."
+    assert [f.theme for f in flagger.flag(Document("", truce, "ar"))] == ["ceasefire"]
+
+
+def test_a_bundled_concept_is_added_to(tmp_path: Path) -> None:
+    text = Document("", "دعا الأمين العام إلى مهادنة إنسانية في سبها.", "ar")
+    assert load_flagger(check_examples=False).flag(text) == []
+    more = "concepts:\n  truce: {extend: true, nouns: [مهادنة]}"
+    (flag,) = load_flagger([folder(tmp_path, more)]).flag(text)
+    assert (flag.theme, flag.development) == ("ceasefire", "called_for")
+
+
+def test_a_gazetteer_without_a_source_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    path = tmp_path / "shared" / "mine.yaml"
+    path.write_text("gazetteer: forces\nentries: [{names: [كتيبة الرمل], kind: local}]")
+    with pytest.raises(RuleError, match=r"mine\.yaml:1:1: lacks 'source'"):
+        load_flagger([tmp_path])
+    path.write_text("gazetteer: force\nentries: []")
+    with pytest.raises(RuleError, match=r"mine\.yaml:1:12: unknown gazetteer"):
+        load_flagger([tmp_path])
+
+
+def test_the_published_schema_takes_the_bundled_rules() -> None:
+    validator = Draft202012Validator(json_schema())
+    for path in BUNDLED.glob("*/*.yaml"):
+        if path.parent.name != "shared" and path.name != "language.yaml":
+            document = yaml.safe_load(path.read_text(encoding="utf-8"))
+            assert [e.message for e in validator.iter_errors(document)] == []
+    wrong = {"theme": "ceasefire", "rules": [{"id": "x", "gup": 5}]}
+    assert not validator.is_valid(wrong)
 
 
 def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:

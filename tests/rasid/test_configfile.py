@@ -45,6 +45,11 @@ serve: 127.0.0.1:9464
 """
 ENVIRONMENT = {"SLACK_WEBHOOK": "https://hooks.example.org/services/T0/B0/s3cr3t"}
 
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)
+)
+SECRET = "xoxb-12-veryS3cret/x"
+
 
 def problems(text: str, environment: dict[str, str] | None = None) -> list[str]:
     config, found = check(parse_tree(text, "rasid.yaml"), environment or {})
@@ -56,6 +61,18 @@ def good(text: str, environment: dict[str, str] | None = None) -> Config:
     config, found = check(parse_tree(text, "rasid.yaml"), environment or {})
     assert config is not None, [str(p) for p in found]
     return config
+
+
+def receiver(channel: str) -> str:
+    return f"receivers: [{{name: a, {channel}}}]\nserve: none"
+
+
+def mail(more: str) -> str:
+    return receiver(f"email: {{from: a@b.c, to: [d@e.f], smtp: 'smtp://h', {more}}}")
+
+
+def routed(route: str) -> str:
+    return f"receivers: [{{name: a, terminal: {{}}}}]\nroute: {route}"
 
 
 def test_every_documented_key_is_read(tmp_path: Path) -> None:
@@ -78,8 +95,11 @@ def test_every_documented_key_is_read(tmp_path: Path) -> None:
     assert route.routes[0].match.country == ("LY",)
 
 
-def test_an_empty_file_is_the_core_catalogue_on_the_terminal() -> None:
-    config = good("")
+def test_without_a_file_it_is_the_core_catalogue_on_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = load(None)
     assert len(app.sources(config)) >= 25
     assert [r.name for r in app.receivers(config)] == ["here"]
     assert app.route(config).receiver == "here"
@@ -142,17 +162,85 @@ serve: 9464
     assert lines == sorted(lines)
 
 
+def test_one_wrong_value_hides_nothing_beside_it_in_its_section() -> None:
+    found = problems(
+        """\
+collect:
+  site_delay: soon
+  min_interval: 2h
+  allow_networks: [300.0.0.0/8, 10.0.0.0/8, home]
+receivers:
+  - name: editors
+    email:
+      from: nobody
+      to: [a@b.example, c.example, محرر@b.example]
+      smtp: http://mail.example
+      tls: ssl
+    slack:
+      channel: C1
+      api_url: slack
+"""
+    )
+    assert found == [
+        "rasid.yaml:2: collect.site_delay: 'soon' is no duration: write a number and a unit, "
+        "as in 5s, 2m, 1h or 1d",
+        "rasid.yaml:3: collect.min_interval: min_interval is longer than max_interval",
+        "rasid.yaml:4: collect.allow_networks[0]: '300.0.0.0/8' is no network like 127.0.0.0/8",
+        "rasid.yaml:4: collect.allow_networks[2]: 'home' is no network like 127.0.0.0/8",
+        "rasid.yaml:6: receivers[0]: needs exactly one of slack, email, webhook, push, terminal",
+        "rasid.yaml:8: receivers[0].email.from: 'nobody' is no mail address",
+        "rasid.yaml:9: receivers[0].email.to[1]: 'c.example' is no mail address",
+        "rasid.yaml:9: receivers[0].email.to[2]: 'محرر@b.example' is no mail address of ASCII "
+        "letters; a domain is written as xn--…",
+        "rasid.yaml:10: receivers[0].email.smtp: is no address like "
+        "smtp://user@mail.example.org:587",
+        "rasid.yaml:11: receivers[0].email.tls: 'ssl' is none of starttls, implicit, none",
+        "rasid.yaml:12: receivers[0].slack: needs either webhook_url, or token and channel",
+        "rasid.yaml:14: receivers[0].slack.api_url: 'slack' is no http or https address",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("sources: [{id: a, feeds: ['http://a.example:99999/f']}]", "sources[0].feeds[0]: 'http"),
+        ("sources: [{id: a, feeds: [{url: 'http://a.example:x/f'}]}]", "sources[0].feeds[0].url: "),
+        ("sources: [{id: A b, feeds: ['http://a.example/f']}]", "is not small letters, digits"),
+        ("sources: [{id: a, country: Libya, feeds: ['http://a.example/f']}]", "ISO country code"),
+        (receiver("slack: {webhook_url: 'https://h.example:99999/x'}"), "no http or https address"),
+        (receiver("slack: {webhook_url: 'https://h.example/x', channel: C1}"), "stands beside"),
+        (receiver("slack: {token: x, webhook_url: 'https://h.example/x'}"), "needs either"),
+        (receiver("slack: {token: x}"), "token needs a channel"),
+        (mail("tls: none").replace("smtp://h", "smtp://h:99999"), "email.smtp: is no address like"),
+        (routed("{receiver: a, match: {source: [arabi22]}}"), "source's id; did you mean arabi21?"),
+        (routed("{receiver: a, match: {language: Arabic}}"), "is no ISO language code"),
+        ("alerts: {max_age: 99999999999d}", "alerts.max_age: '99999999999d' is longer than a hund"),
+        ("retention: {flags: 99999999999d}", "retention.flags: "),
+        ("sources: [{id: a, feeds: [{url: 'http://a/', interval: 99999999999d}]}]", "interval: "),
+    ],
+)
+def test_what_would_fail_at_work_is_told_before(text: str, expected: str) -> None:
+    (found,) = problems(text)
+    assert expected in found
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("collect: [", "rasid.yaml:1: is not valid YAML"),
+        ("a: [1 : 2\nb: 1", "is not valid YAML: expected ',' or ']', but got ':'"),
         ("- a\n- b", "holds no keys"),
+        ("", "rasid.yaml: holds no keys; `rasid init` writes a file to start from"),
+        ("# serve: 127.0.0.1:1\n", "rasid.yaml: holds no keys"),
         ("serve: 127.0.0.1:1\nserve: 127.0.0.1:2", "rasid.yaml:2: serve: stands here twice"),
         ("collect: 5", "collect: holds keys of its own"),
         ("receivers: [{name: a, terminal: {}}, {name: b, terminal: {}}]", "no `route` says"),
         ("receivers: [{name: a}]", "exactly one of slack, email, webhook, push, terminal"),
         ("sources: [{id: a, feeds: []}]", "sources[0].feeds"),
         ("a: &x {b: *x}", "contains itself"),
+        ("serve: none\na: " + "[" * 3000 + "]" * 3000, "rasid.yaml:2: is nested more than 50"),
+        ("a: " + "{a: " * 3000, "is nested more than 50 levels deep"),
+        (BOMB, "holds more than 100,000 values, with its aliases"),
     ],
 )
 def test_a_torn_or_senseless_file_is_told(text: str, expected: str) -> None:
@@ -176,19 +264,60 @@ def test_an_unset_variable_and_an_unreadable_secret_file_are_told_once() -> None
     ]
 
 
-def test_no_problem_shows_a_secret() -> None:
-    secret = "xoxb-very-secret"
-    found = problems(
-        "receivers:\n"
-        "- name: a\n  slack: {webhook_url: '${S}'}\n"
-        "- name: b\n  slack: {token: ['${S}'], channel: C1}\n"
-        "- name: c\n  email: {from: a@b.c, to: [d@e.f], smtp: 'http://u:${S}@h'}\n"
-        "- name: d\n  email: {from: a@b.c, to: [d@e.f], smtp: 'smtp://h', tls: '${S}'}\n"
-        "route: {receiver: a}\nserve: '${S}'\nlog: '${S}'\n",
-        {"S": secret},
-    )
-    assert len(found) >= 5
-    assert secret not in "\n".join(found)
+@pytest.mark.parametrize(
+    "text",
+    [
+        # from the environment, anywhere
+        receiver("slack: {webhook_url: '${S}'}"),
+        receiver("slack: {token: ['${S}'], channel: C1}"),
+        receiver("slack: {token: '${S}', webhook_url: '${S}', channel: C1}"),
+        receiver("email: {from: a@b.c, to: [d@e.f], smtp: 'http://u:${S}@h'}"),
+        receiver("email: {from: '${S}', to: ['${S}'], smtp: 'smtp://h'}"),
+        receiver("email: {from: a@b.c, to: '${S}', smtp: 'smtp://h'}"),
+        mail("tls: '${S}'"),
+        receiver("slack: {token_file: '/run/${S}', channel: C1}"),
+        "receivers: [{name: '${S}', terminal: {}}, {name: '${S}', terminal: {}}]\nroute: "
+        "{receiver: desk}",
+        "receivers: [{name: '${S}', terminal: {}}]\nroute: {receiver: desk}",
+        routed("{receiver: '${S}'}"),
+        routed("{receiver: a, match: {theme: ['${S}']}}"),
+        routed("{receiver: a, match: {theme: '${S}'}}"),
+        routed("{receiver: a, match: {country: '${S}'}}"),
+        routed("{receiver: a, match: {development: ['${S}']}}"),
+        routed("{receiver: a, match: {language: ar, min_score: '${S}'}}"),
+        "catalogue: '${S}'",
+        "catalogue: [arabi21, '${S}']",
+        "sources: [{id: '${S}', feeds: ['${S}']}, {id: '${S}', feeds: [{url: '${S}'}]}]",
+        "collect: {site_delay: '${S}', allow_networks: ['${S}'], processes: '${S}'}",
+        "serve: '${S}'\nlog: '${S}'\nrules: '${S}'\nalerts: '${S}'\nreceivers: '${S}'",
+        # written into the file, in the wrong place
+        receiver("slack: {webhook_url_file: 'https://hooks.slack.com/SECRET'}"),
+        receiver("slack: {webhook_url_file: hooks.slack.com/services/SECRET}"),
+        receiver("slack: {webhook_url_file: //hooks.slack.com/services/SECRET}"),
+        receiver("slack: {token_file: SECRET, channel: C1}"),
+        receiver("slack: {token_file: [SECRET], channel: C1}"),
+        receiver("slack: SECRET"),
+        receiver("slack: {SECRET: }"),
+        receiver("slack: {tokn: SECRET}"),
+        mail("password: [SECRET]"),
+        mail("password_file: SECRET"),
+        mail("pasword: SECRET"),
+        "receivers: SECRET",
+        "receivers: [SECRET]",
+        "receivers: {slack: {token: SECRET}}",
+        # as YAML takes a password that begins with a mark
+        mail("password: *SECRET "),
+        mail("password: &SECRET {}, to: &SECRET x"),
+        mail("password: !SECRET x"),
+        mail("password: !a!SECRET x"),
+        mail("password: !!int SECRET"),
+        mail("password: %SECRET"),
+    ],
+)
+def test_no_problem_shows_a_secret(text: str) -> None:
+    found = problems(text.replace("SECRET", SECRET), {"S": SECRET})
+    assert found
+    assert "veryS3cret" not in "\n".join(found)
 
 
 @pytest.mark.parametrize(

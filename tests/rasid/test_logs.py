@@ -37,6 +37,22 @@ def test_secrets_are_blotted_out_of_every_event(capsys: pytest.CaptureFixture[st
     assert "RuntimeError: ***" in events[2]["exception"]
 
 
+def test_a_client_library_that_repeats_itself_is_heard_once() -> None:
+    now = 0.0
+    once = logs.Once(60.0, clock=lambda: now)
+
+    def heard(name: str, words: str, *values: object) -> bool:
+        return once.filter(logging.LogRecord(name, logging.ERROR, "", 0, words, values, None))
+
+    assert heard("kafka.net", "no connection to %s", "a:9092")
+    assert not heard("kafka.net", "no connection to %s", "b:9092")
+    assert heard("kafka.net", "connected to %s", "b:9092")
+    assert heard("rasid.app", "log_unavailable")
+    assert heard("rasid.app", "log_unavailable")
+    now = 61.0
+    assert heard("kafka.net", "no connection to %s", "a:9092")
+
+
 def test_arabic_stays_readable(capsys: pytest.CaptureFixture[str]) -> None:
     logs.set_up("info", terminal=False)
     structlog.get_logger("a").info("flagged", title="هدنة")

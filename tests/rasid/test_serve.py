@@ -3,10 +3,13 @@
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import Counter
 
+from rasid.app import App, make_registry
+from rasid.config import Config
 from rasid.serve import Endpoint, bind
 from streams.errors import ConfigError
 
@@ -18,7 +21,7 @@ def unable() -> dict[str, str]:
 
 @pytest.fixture
 def endpoint(unable: dict[str, str]) -> Iterator[Endpoint]:
-    registry = CollectorRegistry()
+    registry = make_registry()
     Counter("rasid_things", "Things.", registry=registry).inc(3)
     served = Endpoint(bind("127.0.0.1", 0), registry, lambda: unable)
     served.start()
@@ -38,6 +41,18 @@ def test_metrics_are_in_prometheus_text(endpoint: Endpoint) -> None:
     status, text = get(endpoint, "/metrics")
     assert status == 200
     assert "rasid_things_total 3.0" in text
+
+
+def test_every_name_is_rasids_own_and_no_series_of_creation_times_stands_beside_it(
+    endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, text = get(endpoint, "/metrics")
+    names = {line.partition("{")[0].split()[0] for line in text.splitlines() if line[0] != "#"}
+    assert {"rasid_process_resident_memory_bytes", "rasid_things_total"} <= names
+    monkeypatch.chdir(tmp_path)
+    for family in App(Config(serve="none")).registry.collect():
+        names |= {sample.name for sample in family.samples} | {family.name}
+    assert [n for n in names if not n.startswith("rasid_") or n.endswith("_created")] == []
 
 
 def test_ready_tells_who_is_not_and_alive_stays_alive(

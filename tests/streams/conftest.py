@@ -6,19 +6,21 @@ from pathlib import Path
 
 import pytest
 
+from rasid.demo.broker import Brokers
 from streams.log import Clock, Log
 from tests.fakes.clock import FakeClock
-from tests.fakes.streams_carriers import Carrier, CarrierMaker, SqliteCarrier
+from tests.fakes.streams_carriers import Carrier, CarrierMaker, KafkaCarrier, SqliteCarrier
+
+_numbers = count()
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", "kafka"])
 def new_carrier(request: pytest.FixtureRequest, tmp_path: Path) -> CarrierMaker:
     """Makes storage for a log of its own at each call."""
-    number = count()
-    makers: dict[str, CarrierMaker] = {
-        "sqlite": lambda: SqliteCarrier(tmp_path / f"log-{next(number)}.db"),
-    }
-    return makers[request.param]
+    if request.param == "sqlite":
+        return lambda: SqliteCarrier(tmp_path / f"log-{next(_numbers)}.db")
+    broker: Brokers = request.getfixturevalue("broker")
+    return lambda: KafkaCarrier(f"{broker.url}/log-{next(_numbers)}?partitions=1")
 
 
 @pytest.fixture

@@ -415,7 +415,7 @@ class TestMetrics:
         assert bench.stage.acquire(10)
         bench.articles("a", "b")
         bench.articles("old", topic=BACKFILL)
-        bench.metrics.set_lag(bench.log.topics())
+        bench.metrics.set_lag(bench.log.lag())
         value = bench.registry.get_sample_value("rasid_lag_records", {"stage": "process"})
         assert value == 3
 

@@ -1,0 +1,368 @@
+"""A stage's seat at the log on Kafka.
+
+    acquire ─▶ member of the group ─▶ partitions given ─▶ predecessor fenced ─▶ positions,
+               tables restored ─▶ poll … commit, commit, commit
+
+Three things guard the seat. Within one machine, a lock file (`streams.seats`) under the
+instance's name. Between instances, the group: what is committed carries its metadata, and who
+is no longer a living member is refused. Between a process and its own successor, the
+transactional id. Whoever is refused gets OwnershipLost, reads again and repeats nothing; so
+does one whose commit got no answer, because it may have landed.
+"""
+
+import hashlib
+import os
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from kafka import errors as kafka_errors
+from kafka.structs import TopicPartition
+
+from streams.errors import IdentityTaken, LogUnavailable, OwnershipLost
+from streams.kafka_client import REQUEST_S, translated
+from streams.kafka_member import Member
+from streams.kafka_records import Outgoing, message_of, outgoing
+from streams.kafka_tables import Tables
+from streams.kafka_topics import Cluster
+from streams.kafka_writer import Writer
+from streams.log import Clock, Message, Row, Transaction
+from streams.seats import Seat
+from streams.sqlite_names import to_us
+
+EXPIRE_ROWS: Final = 500  # deleted in one transaction
+LISTEN_S: Final = 5.0  # without a record, the brokers are asked whether they are there
+
+
+class KafkaStage:
+    """Implements `streams.log.Stage`. Calls may come from several threads, one at a time."""
+
+    def __init__(self, cluster: Cluster, name: str, reads: Sequence[str], clock: Clock) -> None:
+        self.name = name
+        self._cluster = cluster
+        self._reads = tuple(reads)
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._seat = Seat(_lock_file(cluster, name))
+        self._member: Member | None = None
+        self._writer: Writer | None = None
+        self._tables: Tables | None = None
+        self._positions: dict[TopicPartition, int] = {}  # as committed
+        self._cursors: dict[TopicPartition, int] = {}  # where the next poll goes on
+        self._given: dict[TopicPartition, deque[int]] = {}  # offsets given out, not committed
+        self._heard = time.monotonic()  # of the brokers
+        self._waiting: dict[str, deque[Message]] = {}  # read, not given out, by topic
+
+    # --- the seat -------------------------------------------------------------------------
+
+    def acquire(self, timeout_s: float) -> bool:
+        deadline = time.monotonic() + timeout_s
+        with self._lock:
+            self._forget()  # after a loss nothing held is worth trusting
+            if not self._seat.take(timeout_s):
+                return False
+            try:
+                with translated(self._cluster.options):
+                    if self._member is None:
+                        self._cluster.ensure()
+                        self._member = Member(
+                            self._cluster,
+                            self.name,
+                            self._cluster.home(self.name, self._reads),
+                            reads=bool(self._reads),
+                        )
+                    if not self._member.seated(max(deadline - time.monotonic(), 0.0)):
+                        return False
+                    self._begin(self._member)
+            except BaseException:
+                self._drop()
+                raise
+            return True
+
+    def _begin(self, member: Member) -> None:
+        """Fence who worked these partitions before, then learn where it left them."""
+        member.check()
+        slots = {tp.topic: self._cluster.partitions() for tp in member.owned}
+        alone = all(slots[tp.topic][self._cluster.logical(tp.topic)] == 1 for tp in member.owned)
+        slot = "0" if alone else f"{self._cluster.options.instance}.0"
+        self._writer = Writer(self._cluster, self._cluster.transactional_id(self.name, slot))
+        self._positions = member.start()
+        self._tables = Tables(self._cluster, self.name, member.owned)
+        self._given = {tp: deque() for tp in member.owned}
+        self.rewind()
+
+    def close(self) -> None:
+        with self._lock:
+            self._settle()
+            self._forget()
+            member, self._member = self._member, None
+            if member is not None:
+                member.leave()
+            self._seat.leave()
+
+    def _settle(self) -> None:
+        """Whoever looks after us sees what we wrote."""
+        with suppress(kafka_errors.KafkaError, LogUnavailable):
+            self._cluster.settle()
+
+    def _forget(self) -> None:
+        writer, self._writer = self._writer, None
+        tables, self._tables = self._tables, None
+        self._positions, self._cursors, self._given, self._waiting = {}, {}, {}, {}
+        if writer is not None:
+            writer.close()
+        if tables is not None:
+            tables.close()
+
+    def refuse_twin(self) -> None:
+        """Raises IdentityTaken when another process of this machine goes by our name."""
+        with self._lock:
+            is_held = self._seat.held
+            if not self._seat.take(0):
+                raise IdentityTaken(
+                    f"stage {self.name} is worked by another process of this machine as instance"
+                    f" {self._cluster.options.instance!r}; stop it, or give one of the two an"
+                    " `instance:` of its own"
+                )
+            if not is_held:
+                self._seat.leave()
+
+    def _drop(self) -> None:
+        """Let all go, and stay in the group by name: we are coming back."""
+        self._forget()
+        member, self._member = self._member, None
+        if member is not None:
+            member.drop()
+        self._seat.leave()
+
+    @contextmanager
+    def _working(self) -> Iterator[tuple[Member, Writer, Tables]]:
+        """The seat, for one call. What the cluster refuses loses it."""
+        with self._lock:
+            if self._member is None or self._writer is None or self._tables is None:
+                raise OwnershipLost(f"stage {self.name} is not acquired")
+            try:
+                with translated(self._cluster.options):
+                    yield self._member, self._writer, self._tables
+            except OwnershipLost:
+                self._forget()
+                raise
+            except IdentityTaken:
+                self._drop()  # to leave the group now would take the other one out of it
+                raise
+
+    def owns(self, partition_key: str) -> bool:
+        with self._working() as (_, _, tables):
+            table = self._cluster.home(self.name, self._reads)[0]
+            return tables.is_ours(table, partition_key)
+
+    # --- reading --------------------------------------------------------------------------
+
+    def poll(self, max_records: int, timeout_s: float) -> Sequence[Message]:
+        deadline = time.monotonic() + timeout_s
+        with self._working() as (member, _, _):
+            if not self._reads:
+                self._fetch(member, timeout_s)  # stay a living member
+                self._listen(member)
+                return ()
+            while True:
+                if messages := self._take(member, max_records):
+                    self._heard = time.monotonic()
+                    return messages
+                left = deadline - time.monotonic()
+                if left > 0:
+                    self._fetch(member, left)
+                elif timeout_s > 0:
+                    self._listen(member)
+                    return ()
+                else:  # no time to wait for the broker to tell: ask it
+                    self._fetch_all(member, self._reads)
+                    return self._take(member, max_records)
+
+    def _listen(self, member: Member) -> None:
+        """A consumer says nothing of brokers that are away, nor of another under its name:
+        where it has brought nothing for a while, ask."""
+        if time.monotonic() - self._heard > LISTEN_S:
+            member.check()
+            self._cluster.stable_ends(member.owned)
+            self._heard = time.monotonic()
+
+    def rewind(self) -> None:
+        with self._lock:
+            if self._member is not None:
+                self._cursors = dict(self._positions)
+                self._waiting = {topic: deque() for topic in self._reads}
+                self._member.seek(self._positions)
+
+    def _take(self, member: Member, max_records: int) -> Sequence[Message]:
+        """Messages that were read, of the most urgent topic that has any."""
+        for number, topic in enumerate(self._reads):
+            if self._waiting[topic]:
+                if number and self._fetch_all(member, self._reads[:number]):
+                    return self._take(member, max_records)
+                return self._give(topic, max_records)
+        return ()
+
+    def _give(self, topic: str, max_records: int) -> Sequence[Message]:
+        waiting = self._waiting[topic]
+        messages = [waiting.popleft() for _ in range(min(max_records, len(waiting)))]
+        physical = self._cluster.physical(topic)
+        for message in messages:
+            tp = TopicPartition(physical, message.partition)
+            self._cursors[tp] = message.offset + 1
+            given = self._given[tp]
+            if not given or given[-1] < message.offset:
+                given.append(message.offset)
+        return messages
+
+    def _fetch(self, member: Member, timeout_s: float) -> None:
+        found = member.poll(timeout_s)
+        if found is None:  # the group was formed anew and left us what we had
+            self._waiting = {topic: deque() for topic in self._reads}
+            member.seek(self._cursors)
+            return
+        for tp, records in found.items():
+            topic = self._cluster.logical(tp.topic)
+            cursor = self._cursors[tp]
+            self._waiting[topic].extend(
+                message_of(record, topic) for record in records if record.offset >= cursor
+            )
+
+    def _fetch_all(self, member: Member, topics: Sequence[str]) -> bool:
+        """Read on until there is a message of `topics`, or certainly none; whether there is."""
+        names = {self._cluster.physical(topic) for topic in topics}
+        ends = self._cluster.stable_ends(tp for tp in member.owned if tp.topic in names)
+        deadline = time.monotonic() + REQUEST_S
+        while not any(self._waiting[topic] for topic in topics):
+            if all(member.position(tp) >= end for tp, end in ends.items()):
+                return False
+            if time.monotonic() > deadline:
+                raise LogUnavailable(
+                    f"{self._cluster.options.shown}: records cannot be read", reason="away"
+                )
+            self._fetch(member, 0.05)
+        return True
+
+    # --- writing --------------------------------------------------------------------------
+
+    def commit(self, tx: Transaction, after: Iterable[Message] = ()) -> None:
+        with self._working() as (member, writer, tables):
+            moved = self._moved(after)
+            if not (tx or moved):
+                return
+            now_us = to_us(self._clock())
+            # What cannot be stored shows here, before anything is sent.
+            records = [*self._appends(tx, now_us), *tables.outgoing(tx, now_us)]
+            if not self._reads:
+                self._fetch(member, 0.0)  # a stage that never polls must answer its group
+            fence = member.owned[0]
+            try:
+                writer.write(records, moved or {fence: self._positions[fence]}, member.metadata())
+            except kafka_errors.KafkaError as error:
+                with suppress(kafka_errors.KafkaError):
+                    member.check()
+                raise OwnershipLost(
+                    f"{self._cluster.options.shown}: a commit of stage {self.name} was refused or"
+                    f" not answered ({type(error).__name__}: {error}); it is looked up and gone on"
+                    " from there"
+                ) from error
+            # Only now is it true in memory as well.
+            tables.apply(tx, now_us)
+            for tp, offset in moved.items():
+                self._move(tp, offset)
+
+    def _move(self, tp: TopicPartition, offset: int) -> None:
+        self._positions[tp] = offset
+        given = self._given[tp]
+        while given and given[0] < offset:
+            given.popleft()
+        if self._cursors[tp] < offset:  # rewound since it was given out
+            self._cursors[tp] = offset
+            topic = self._cluster.logical(tp.topic)
+            self._waiting[topic] = deque(
+                m for m in self._waiting[topic] if m.partition != tp.partition or m.offset >= offset
+            )
+
+    def _moved(self, after: Iterable[Message]) -> dict[TopicPartition, int]:
+        """Where the position stands after these messages. ValueError where one was skipped."""
+        counts: dict[TopicPartition, int] = {}
+        moved: dict[TopicPartition, int] = {}
+        for message in after:
+            tp = TopicPartition(self._cluster.physical(message.topic), message.partition)
+            if tp not in self._given:
+                raise ValueError(f"stage {self.name} does not read {message.topic}")
+            number = counts.get(tp, 0)
+            given = self._given[tp]
+            if number >= len(given) or given[number] != message.offset:
+                expected = given[number] if number < len(given) else "nothing"
+                raise ValueError(f"{message.topic}: {expected} comes next, not {message.offset}")
+            counts[tp] = number + 1
+            moved[tp] = message.offset + 1
+        return moved
+
+    def _appends(self, tx: Transaction, now_us: int) -> list[Outgoing]:
+        counts = self._cluster.partitions()
+        records = []
+        for item in tx.appends:
+            if item.topic not in counts:
+                raise ValueError(f"there is no topic {item.topic}")
+            records.append(
+                outgoing(
+                    self._cluster.physical(item.topic),
+                    counts[item.topic],
+                    item.key,
+                    item.value,
+                    item.partition_key,
+                    now_us if item.time is None else to_us(item.time),
+                )
+            )
+        return records
+
+    # --- rows -----------------------------------------------------------------------------
+
+    def get(self, table: str, key: str) -> Row | None:
+        with self._working() as (_, _, tables):
+            return tables.get(table, key)
+
+    def scan(self, table: str, prefix: str = "") -> Iterator[Row]:
+        with self._working() as (_, _, tables):
+            return tables.scan(table, prefix)
+
+    def due(self, table: str, until: datetime, limit: int) -> Sequence[Row]:
+        with self._working() as (_, _, tables):
+            return tables.due(table, until, limit)
+
+    def next_due(self, table: str) -> datetime | None:
+        with self._working() as (_, _, tables):
+            return tables.next_due(table)
+
+    def expire(self, table: str, before: datetime) -> int:
+        """Delete old rows without work of a table that is worked here. Nobody else may: they
+        would not know what the stage is about to write."""
+        gone = 0
+        while True:
+            with self._lock:
+                if self._tables is None:
+                    return gone
+                tx = Transaction()
+                for row in self._tables.old(table, to_us(before), EXPIRE_ROWS):
+                    tx.delete(table, row.key)
+                if not tx:
+                    return gone
+                self.commit(tx)
+                gone += len(tx.rows)
+
+
+def _lock_file(cluster: Cluster, stage: str) -> Path:
+    """One file a stage, instance and cluster, for the processes of one user on one machine."""
+    options = cluster.options
+    name = "\n".join((*sorted(options.brokers), cluster.group(stage), options.instance))
+    folder = Path(tempfile.gettempdir()) / f"rasid-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder / f"{hashlib.sha256(name.encode()).hexdigest()[:20]}.lock"
