@@ -1,7 +1,7 @@
 """The stories that are open, found by article, by text, or by theme, country and place.
 
 In memory only, rebuilt from the stories' table. Nothing is scanned: each sampled hash of a
-text points to the articles that have it, each theme and country to its stories.
+text points to the articles that have it, each theme, country and place to its stories.
 """
 
 from collections import Counter
@@ -156,7 +156,7 @@ class StoryIndex:
     def _filed_under(self, its: Scope) -> Iterator[str]:
         """Ids of stories under one of its keys, each once, the latest of each key first."""
         seen: set[str] = set()
-        for key in _filed(its):
+        for key in _asked(its):
             for story_id in islice(reversed(self._keys.get(key, {})), LOOKED_AT):
                 if story_id not in seen:
                     seen.add(story_id)
@@ -206,11 +206,25 @@ class StoryIndex:
                     del self._holders[sampled]
 
 
-def _filed(its: Scope) -> Iterator[tuple[str, str]]:
-    """What a story is filed under: each theme in each country."""
+def _filed(its: Scope) -> Iterator[tuple[str, ...]]:
+    """What a story is filed under: each theme in each country, as a whole and by place; ""
+    where it names none."""
     for theme in sorted(its.themes):
         for country in sorted(its.countries):
             yield theme, country
+            for place in sorted(its.places) or ("",):
+                yield theme, country, place
+
+
+def _asked(its: Scope) -> Iterator[tuple[str, ...]]:
+    """Where a Report's story may be: under its places or under none, else anywhere."""
+    for theme in sorted(its.themes):
+        for country in sorted(its.countries):
+            if its.places:
+                for place in (*sorted(its.places), ""):
+                    yield theme, country, place
+            else:
+                yield theme, country
 
 
 def _words(title: str, flags: Sequence[Flag]) -> frozenset[str]:

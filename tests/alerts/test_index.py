@@ -123,7 +123,7 @@ def test_a_story_without_news_for_a_week_is_forgotten_wholly() -> None:
     assert len(index) == 1
     assert index.holding("a1") == []
     assert index._holders.keys() == set(range(20, 60))
-    assert index._keys.keys() == {("oil_field", "LY")}
+    assert index._keys.keys() == {("oil_field", "LY"), ("oil_field", "LY", "")}
 
 
 def test_a_story_that_grew_is_kept_from_its_latest_article_on() -> None:
