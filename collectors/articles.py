@@ -27,7 +27,7 @@ from collectors.errors import FetchError
 from collectors.extract import Extracted
 from collectors.polls import Write
 from collectors.schedule import retry_page
-from collectors.urls import article_id, canonical_url, site_of
+from collectors.urls import article_id, canonical_url, site_of, without_credentials
 from streams.records import Article, Entry
 
 _ARABIC_SCRIPT = frozenset({"ar", "fa", "ur", "ps", "ku", "ckb", "ug", "sd"})
@@ -205,7 +205,7 @@ def _believed(canonical: str | None, linked: str, answered: str) -> str | None:
     parts = urlsplit(tidy)
     if parts.path == "/" and not parts.query and (path.path != "/" or path.query):
         return None
-    return canonical
+    return without_credentials(canonical)
 
 
 def _title(of_entry: str, of_page: str) -> str:

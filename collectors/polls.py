@@ -29,7 +29,7 @@ from collectors.clean import (
 from collectors.errors import FetchError
 from collectors.feeds import ParsedEntry, ParsedFeed
 from collectors.schedule import Bounds, add_gap, after_failure, after_success, learn
-from collectors.urls import article_id, canonical_url, site_of
+from collectors.urls import article_id, canonical_url, site_of, without_credentials
 from streams.records import Entry, FeedState
 
 # A row is written again after so long while its entry is still in the feed, so that rows
@@ -192,7 +192,7 @@ def entry_key(url: str) -> str:
 def _row(
     item: ParsedEntry, site: str, *, source: str, feed: str, now: datetime, first_poll: bool
 ) -> tuple[str, Entry]:
-    url = clean_line(item.url or item.guid, 4000)
+    url = without_credentials(clean_line(item.url or item.guid, 4000))
     title = clean_line(item.title, TITLE_CHARS)
     try:
         key = entry_key(url)

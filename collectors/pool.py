@@ -29,7 +29,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from multiprocessing import spawn
+from multiprocessing import resource_tracker, spawn
 from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.process import BaseProcess
 from typing import Any, Final
@@ -174,11 +174,26 @@ class Pool:
         return self._slots[1]
 
 
+def _start_tracker() -> None:
+    """Start the process that removes semaphores whose owner was killed, if it does not run.
+    It warns of each time it is needed; that a second Ctrl-C ended us is no news."""
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = "ignore::UserWarning"
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        if before is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = before
+
+
 class _Opened:
     """A running pebble pool, with the thread that owns its processes: Linux sends the signal
     of a parent's death when the *thread* that started a process ends."""
 
     def __init__(self, processes: int, max_tasks: int, worker_args: tuple[Any, ...]) -> None:
+        _start_tracker()
         self._context = _Context()
         self.pool = ProcessPool(
             max_workers=processes,

@@ -14,6 +14,7 @@ import hashlib
 import ipaddress
 import re
 from functools import lru_cache
+from typing import Final
 from urllib.parse import quote, urljoin, urlsplit
 
 import idna
@@ -40,6 +41,9 @@ _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 _HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\Z")
 
 
+_CREDENTIALS: Final = re.compile(r"^(\s*(?:[A-Za-z][A-Za-z0-9+.-]*:)?//)[^/?#\\]*@")
+
+
 def clean_url(url: str, base: str | None = None) -> str:
     """The address in ASCII, absolute, without fragment and credentials, as a request may
     carry it.
@@ -47,6 +51,11 @@ def clean_url(url: str, base: str | None = None) -> str:
     Raises FetchError(bad_url) when it is not an http or https address."""
     scheme, host, path, query = _split(url, base)
     return f"{scheme}://{host}{path}" + (f"?{query}" if query else "")
+
+
+def without_credentials(url: str) -> str:
+    """The address as it is written, without the `user:password@` that some feeds leave in."""
+    return _CREDENTIALS.sub(r"\1", url, count=1)
 
 
 def canonical_url(url: str) -> str:

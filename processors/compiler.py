@@ -12,15 +12,17 @@ takes its own (see processors.gazetteer). `ordinary.txt` is news of no theme.
 """
 
 import difflib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from processors.gates import Gatekeeper, lemmas_met
-from processors.gazetteer import GAZETTEER_CONCEPTS, PLACE_NAMES, gazetteer_terms
-from processors.lexicon import CLASSES, NORMALISERS, Lexicon, Term
+from processors.gazetteer import GAZETTEER_CONCEPTS, gazetteer_terms
+from processors.lexicon import CLASSES, NORMALISERS, Lexicon, Term, concepts_at
+from processors.places import CONCEPTS
 from processors.rules import Rule, Rulebook, Sequence, Theme
 from processors.source import Word
+from processors.text import words
 from streams.records import DEVELOPMENTS
 
 
@@ -126,7 +128,6 @@ class _Compiler:
         for i, name in enumerate(self.concepts):
             self.bits[name] = 1 << i
         masks = {name: self._closure(name) for name in self.concepts}
-        closures = {self.bits[name]: mask for name, mask in masks.items()}
         for name, concept in self.concepts.items():
             for text, kind, label in concept.terms:
                 term = Term(str(text), masks[name], concept.codes, label)
@@ -156,16 +157,79 @@ class _Compiler:
                 if body.get("status") != "off":
                     theme.rules.append(self._rule(theme, word, body))
         themes = [theme for theme, _ in self.themes.values()]
+        for theme in themes:
+            self._check_anchors(theme, masks)
         masking = self._masking()
-        met = lemmas_met(ordinary, self.lexicon)
-        keeper = Gatekeeper(sequences, self.lexicon.costs(met), closures)
-        gates, _ = keeper.gates(themes, lead=False)
-        lead_gates, watched = keeper.gates(themes, lead=True)
-        self.lexicon.watch(watched, met)
+        common = self._common(ordinary, sequences)
+        needs = self._needs(themes, common)
+        hints = [
+            (sequence.mask, _rarest((step for _, step in sequence.steps), common))
+            for sequence in sequences
+        ]
+        asked = 0
+        for items in (*(items for items, _ in needs), *(steps for _, steps in hints)):
+            for item in items:
+                asked |= item
+        self.lexicon.ask(asked, self.lexicon.met(words(ordinary)))
         return Rulebook(
             self.language, self.lexicon, self.bits, sequences, themes, masking, self.script,
-            gates, lead_gates, self._context(themes, sum(masking)),
+            needs, hints, self._context(themes, sum(masking)),
+            self._tried(themes, sequences) | sum(masking),
         )  # fmt: skip
+
+    def _check_anchors(self, theme: Theme, masks: Mapping[str, int]) -> None:
+        """A sentence is only looked at when it has an anchor: each rule needs one."""
+        anchored = {self.bits[name] for name, mask in masks.items() if mask & theme.anchors}
+        for rule in theme.rules:
+            bits = ({bit for bit in self.bits.values() if bit & item} for item in rule.items)
+            if not any(of <= anchored for of in bits):
+                raise rule.word.error(
+                    f"no item of this rule is an anchor of {theme.name}", reason="schema"
+                )
+
+    def _common(self, ordinary: str, sequences: Iterable[Sequence]) -> dict[int, int]:
+        """How often ordinary news has each concept; what is made of others, as often as the
+        rarest of them."""
+        tokens = words(ordinary)
+        met = self.lexicon.met(tokens)
+        self.lexicon.ask(-1, met)
+        masks = Counter(
+            mask for _, mask in concepts_at(tokens, list(map(self.lexicon.__getitem__, tokens)))
+        )
+        common = {
+            bit: sum(count for mask, count in masks.items() if mask & bit)
+            for bit in self.bits.values()
+        }
+        for sequence in sequences:
+            least = min(_often(step, common) for _, step in sequence.steps)
+            for bit in common:
+                if bit & sequence.mask:
+                    common[bit] += least
+        return common
+
+    @staticmethod
+    def _needs(
+        themes: Iterable[Theme], common: Mapping[int, int]
+    ) -> list[tuple[tuple[int, ...], bool]]:
+        return sorted(
+            {
+                (_rarest(set(rule.items), common), rule.fallback == "lead")
+                for theme in themes
+                for rule in theme.rules
+            }
+        )
+
+    def _tried(self, themes: Iterable[Theme], sequences: Iterable[Sequence]) -> int:
+        """Concepts that decide whether rules match by their words alone."""
+        tried = self.bits.get("filler", 0)
+        for theme in themes:
+            for rule in theme.rules:
+                for item in rule.items:
+                    tried |= item
+        for sequence in sequences:
+            for _, step in sequence.steps:
+                tried |= step
+        return tried
 
     def _masking(self) -> dict[int, int]:
         """What masks, by theme, and what it leaves alone: other themes' own concepts."""
@@ -183,7 +247,8 @@ class _Compiler:
         """Concepts that the article as a whole is judged by: places, what silences a theme,
         what rules ask of headline and lead."""
         context = masking
-        for name in (*PLACE_NAMES, "local_force", "locative", "caption", "related"):
+        # A name inside a longer one of any gazetteer is none of its own.
+        for name in (*GAZETTEER_CONCEPTS, *CONCEPTS, "caption", "related"):
             context |= self.bits.get(name, 0)
         for theme in themes:
             context |= theme.quiet
@@ -292,6 +357,14 @@ class _Compiler:
         return match.index(value)
 
 
+def _often(item: int, common: Mapping[int, int]) -> int:
+    return sum(count for bit, count in common.items() if bit & item)
+
+
+def _rarest(items: Iterable[int], common: Mapping[int, int]) -> tuple[int, ...]:
+    return tuple(sorted(items, key=lambda item: (_often(item, common), item))[:2])
+
+
 def compile_language(
     settings: Mapping[Word, Any],
     documents: Iterable[tuple[int, Mapping[Word, Any]]],
@@ -299,8 +372,8 @@ def compile_language(
     ordinary: str = "",
 ) -> Rulebook:
     """One language's rulebook, of files that were checked (processors.schema), each with the
-    number of the folder it is from; `ordinary` is news of no theme (see processors.gates).
-    Raises RuleError."""
+    number of the folder it is from; `ordinary` is news of no theme, by which common words are
+    known. Raises RuleError."""
     compiler = _Compiler(settings)
     for root, document in documents:
         compiler.read(document, root)

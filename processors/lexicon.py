@@ -14,9 +14,9 @@ marks, never across other punctuation.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import takewhile
 from typing import Final, NamedTuple
 
@@ -27,7 +27,6 @@ from processors.text import QUOTES
 MAX_CACHED: Final = 150_000
 # Hyphens, in a word or between two, are looked across in text (processors.text.joined).
 _HYPHEN: Final = re.compile(r"(?<=[^\W_])-(?=[^\W_])| - ")
-RARE: Final = 0.02  # what a word costs that ordinary text does not have
 CLASSES: Final = {"nouns": NOUN, "verbs": VERB, "names": NAME, "words": FIXED}
 
 
@@ -80,16 +79,17 @@ class Node:
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """What a token may be. Compared by identity: sets of entries are cheap."""
+    """What a token may be."""
 
     lemmas: tuple[int, ...]
     flags: int
     terms: tuple[Term, ...]  # one-word terms
     nodes: tuple[Node, ...]  # where phrases go on
     potential: int  # concepts of every term that may begin here
-    certain: int  # of its one-word terms
-    # of phrases: within how many words one of which lemmas must follow, and their concepts
-    starts: tuple[tuple[int, frozenset[int], int], ...]
+    # What it tells of concepts asked for: those of one word, and those of phrases, by which
+    # way and past how many words another of their words must stand, and which.
+    alone: int
+    beside: tuple[tuple[int, int, dict[int, int]], ...]
 
 
 class Lexicon(dict[str, Entry | None]):
@@ -101,9 +101,10 @@ class Lexicon(dict[str, Entry | None]):
         self._root = Node()
         self._lemmas: dict[tuple[str, int], int] = {}
         self._forms: dict[str, list[tuple[int, int]]] = {}
-        self._slots: list[tuple[int, list[tuple[int, ...]]]] = []  # of each term: concepts, words
-        self._watched: frozenset[int] = frozenset()  # see `watch`
-        self.anchors: set[Entry | None] = set()  # entries met that have a watched lemma
+        # Of each term: concepts, its words, how many others may stand before each.
+        self._slots: list[tuple[int, list[tuple[int, ...]], list[int]]] = []
+        self._alone: dict[int, int] = {}  # see `ask`: lemma → concepts
+        self._beside: dict[int, dict[tuple[int, int], dict[int, int]]] = {}
         self.terms = 0
         self._pieces: dict[tuple[str, int], tuple[int, ...]] = {}
 
@@ -111,6 +112,8 @@ class Lexicon(dict[str, Entry | None]):
         """Add a term; its words are of class `kind` unless marked. ValueError when empty."""
         nodes = [self._root]
         slots: list[tuple[int, ...]] = []
+        gaps: list[int] = []
+        gap = 0
         if kind == VERB and " " in term.text.strip():
             kind = NOUN  # the other words of a verb's phrase; the verb itself has its slash
         for piece in _HYPHEN.sub(" ", term.text).split():
@@ -123,6 +126,8 @@ class Lexicon(dict[str, Entry | None]):
                 raise ValueError(f"no word in {piece!r}")
             nodes = [_after(node, lemma) for node in nodes for lemma in lemmas]
             slots.append(lemmas)
+            gaps.append(gap)
+            gap = 0
             for node in nodes:
                 node.potential |= term.mask
         if not slots or term.text.split()[-1][0] == "~":
@@ -130,35 +135,38 @@ class Lexicon(dict[str, Entry | None]):
         for node in nodes:
             node.terms.append(term)
         self.terms += 1
-        self._slots.append((term.mask, slots))
+        self._slots.append((term.mask, slots, gaps))
         if self:
             self.clear()
 
-    def costs(self, met: Mapping[int, int]) -> dict[int, float]:
-        """For each concept, how often one would look up for nothing to wait for its terms by
-        the rarest word of each; `met`: how often each lemma is met in ordinary text. A word
-        never met there costs a little too."""
-        costs: dict[int, float] = {}
-        by_mask: dict[int, float] = {}
-        for mask, slots in self._slots:
-            by_mask[mask] = by_mask.get(mask, 0.0) + RARE + min(_met(slot, met) for slot in slots)
-        for mask, cost in by_mask.items():
-            while mask:
-                bit = mask & -mask
-                costs[bit] = costs.get(bit, 0.0) + cost
-                mask ^= bit
-        return costs
-
-    def watch(self, concepts: int, met: Mapping[int, int]) -> None:
-        """Wait for these concepts: `anchors` will hold, of the entries met, those with the
-        rarest word of a term that has one."""
-        watched: set[int] = set()
-        for mask, slots in self._slots:
-            if mask & concepts:
-                watched.update(min(slots, key=partial(_met, met=met)))
-        self._watched = frozenset(watched)
+    def ask(self, concepts: int, met: Mapping[int, int]) -> None:
+        """Let entries tell where these concepts may be: at the word of each term that is met
+        least, of a phrase if the word beside it is one of its own too. `met`: how often each
+        lemma is in ordinary text."""
+        self._alone.clear()
+        self._beside.clear()
+        for mask, slots, gaps in self._slots:
+            asked = mask & concepts
+            if not asked:
+                continue
+            often = [sum(met.get(lemma, 0) for lemma in slot) for slot in slots]
+            at = often.index(min(often))
+            if len(slots) == 1:
+                for lemma in slots[0]:
+                    self._alone[lemma] = self._alone.get(lemma, 0) | asked
+                continue
+            step = 1 if at + 1 < len(slots) else -1
+            place = (step, gaps[max(at, at + step)])
+            for lemma in slots[at]:
+                pairs = self._beside.setdefault(lemma, {}).setdefault(place, {})
+                for other in slots[at + step]:
+                    pairs[other] = pairs.get(other, 0) | asked
         self.clear()
-        self.anchors.clear()
+
+    def met(self, text: list[str]) -> Counter[int]:
+        """How often each lemma is met."""
+        entries = map(self.__getitem__, text)
+        return Counter(lemma for entry in entries if entry for lemma in entry.lemmas)
 
     def _lemmas_of(self, piece: str, kind: int) -> tuple[int, ...]:
         """The lemmas of a piece's alternatives; the same pieces come again and again."""
@@ -189,11 +197,8 @@ class Lexicon(dict[str, Entry | None]):
     def __missing__(self, raw: str) -> Entry | None:
         if len(self) >= MAX_CACHED:
             self.clear()
-            self.anchors.clear()
         entry = self._read(raw)
         self[raw] = entry
-        if entry is not None and not self._watched.isdisjoint(entry.lemmas):
-            self.anchors.add(entry)
         return entry
 
     def _read(self, raw: str) -> Entry | None:
@@ -208,23 +213,28 @@ class Lexicon(dict[str, Entry | None]):
             return None
         terms: dict[int, Term] = {}
         nodes = []
-        starts: list[tuple[int, frozenset[int], int]] = []
-        all_flags = potential = certain = 0
+        beside: list[tuple[int, int, dict[int, int]]] = []
+        all_flags = potential = alone = 0
         for lemma, flags in found.items():
             all_flags |= flags
+            alone |= self._alone.get(lemma, 0)
+            for (step, gap), pairs in self._beside.get(lemma, {}).items():
+                beside.append((step, gap, pairs))
             node = self._root.next.get(lemma)
             if node is not None:
                 potential |= node.potential
                 terms.update((id(term), term) for term in node.terms)
-                for term in node.terms:
-                    certain |= term.mask
                 if node.next or node.far:
                     nodes.append(node)
-                    starts += _ahead(node)
         return Entry(
-            tuple(found), all_flags, tuple(terms.values()), tuple(nodes), potential, certain,
-            tuple(starts),
-        )  # fmt: skip
+            tuple(found),
+            all_flags,
+            tuple(terms.values()),
+            tuple(nodes),
+            potential,
+            alone,
+            tuple(beside),
+        )
 
     def how(self, raw: str) -> str:
         """For explaining: a token as it is read, what was taken off shown before and after
@@ -258,8 +268,10 @@ class Lexicon(dict[str, Entry | None]):
             if entry.nodes:
                 longer: dict[tuple[int, int], Hit] = {}
                 for node in entry.nodes:
-                    self._walk(node, 0, i, i + 1, tokens, entries, last, longer)
-                hits.extend(sorted(longer.values(), key=lambda hit: -hit.end))
+                    if node.potential & wanted:
+                        self._walk(node, 0, i, i + 1, tokens, entries, last, wanted, longer)
+                if longer:
+                    hits.extend(sorted(longer.values(), key=_ends_first))
             for term in entry.terms:
                 hits.append(Hit(i, i + 1, term.mask, term, entry.flags, term.codes))
         return hits
@@ -273,11 +285,12 @@ class Lexicon(dict[str, Entry | None]):
         tokens: list[str],
         entries: list[Entry | None],
         last: int,
+        wanted: int,
         found: dict[tuple[int, int], Hit],
     ) -> None:
         """Go on from `node` at token `at`; `left` other words may be passed over."""
         for gap, far in node.far.items():
-            self._walk(far, gap, start, at, tokens, entries, last, found)
+            self._walk(far, gap, start, at, tokens, entries, last, wanted, found)
         while at < last:
             token = tokens[at]
             if token in QUOTES:
@@ -287,7 +300,7 @@ class Lexicon(dict[str, Entry | None]):
             if entry is not None:
                 for lemma in entry.lemmas:
                     after = node.next.get(lemma)
-                    if after is None:
+                    if after is None or not after.potential & wanted:
                         continue
                     for term in after.terms:
                         if (id(term), at) not in found:
@@ -296,15 +309,15 @@ class Lexicon(dict[str, Entry | None]):
                                 start, at + 1, term.mask, term, flags, term.codes
                             )
                     if after.next or after.far:
-                        self._walk(after, 0, start, at + 1, tokens, entries, last, found)
+                        self._walk(after, 0, start, at + 1, tokens, entries, last, wanted, found)
             if not left or (len(token) == 1 and not token.isalnum()):
                 return
             left -= 1
             at += 1
 
 
-def _met(slot: tuple[int, ...], met: Mapping[int, int]) -> int:
-    return sum(met.get(lemma, 0) for lemma in slot)
+def _ends_first(hit: Hit) -> int:
+    return -hit.end
 
 
 def _after(node: Node, lemma: int) -> Node:
@@ -314,61 +327,52 @@ def _after(node: Node, lemma: int) -> Node:
     return after
 
 
-def _ahead(node: Node) -> list[tuple[int, frozenset[int], int]]:
-    """What must follow for a phrase to go on: within how many words, one of which lemmas, and
-    the concepts of all that go on so."""
+def concepts_at(tokens: list[str], entries: list[Entry | None]) -> list[tuple[int, int]]:
+    """(token, concepts) wherever there may be a term of concepts asked for. None is missing."""
     found = []
-    for gap, after in ((0, node), *node.far.items()):
-        if after.next:
-            mask = 0
-            for following in after.next.values():
-                mask |= following.potential
-            found.append((gap, frozenset(after.next), mask))
+    last = len(entries)
+    for i, entry in enumerate(entries):
+        if entry is None:
+            continue
+        mask = entry.alone
+        for step, left, pairs in entry.beside:
+            at = i + step
+            while 0 <= at < last:
+                other = entries[at]
+                if other is not None:
+                    for lemma in other.lemmas:
+                        if lemma in pairs:
+                            mask |= pairs[lemma]
+                elif tokens[at] in QUOTES:
+                    at += step
+                    continue
+                if not left:
+                    break
+                left -= 1
+                at += step
+        if mask:
+            found.append((i, mask))
     return found
 
 
-def concepts_between(tokens: list[str], entries: list[Entry | None], first: int, last: int) -> int:
-    """Concepts that a sentence may hold: those of its words, and of phrases of which it has
-    the first two words where they must be. None that it holds is missing."""
-    mask = 0
-    for i in range(first, last):
-        entry = entries[i]
-        if entry is None:
-            continue
-        mask |= entry.certain
-        for gap, ahead, phrases in entry.starts:
-            if phrases & ~mask:
-                at, left = i + 1, gap
-                while at < last:
-                    follower = entries[at]
-                    if follower is not None:
-                        if not ahead.isdisjoint(follower.lemmas):
-                            mask |= phrases
-                            break
-                    elif tokens[at] in QUOTES:
-                        at += 1
-                        continue
-                    if not left:
-                        break
-                    left -= 1
-                    at += 1
-    return mask
-
-
-def unmasked(hits: Iterable[Hit], masking: Mapping[int, int]) -> list[Hit]:
+def unmasked(hits: list[Hit], masking: Mapping[int, int]) -> list[Hit]:
     """Hits without those that lie inside a hit of a masking concept (حقل in حقل ألغام).
 
     `masking`: concepts that mask → concepts they leave alone (those of other themes' own)."""
-    kept = list(hits)
-    covers = []
-    for hit in kept:
-        for masks, spared in masking.items():
-            if hit.mask & masks:
-                covers.append((hit, masks, spared))
+    every = 0
+    for masks in masking:
+        every |= masks
+    covers = [
+        (hit, masks, spared)
+        for hit in hits
+        if hit.mask & every
+        for masks, spared in masking.items()
+        if hit.mask & masks
+    ]
     if not covers:
-        return kept
+        return hits
     shown = []
-    for hit in kept:
+    for hit in hits:
         mask = hit.mask
         for cover, masks, spared in covers:
             if cover.start <= hit.start and hit.end <= cover.end:

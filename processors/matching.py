@@ -50,9 +50,9 @@ class Match:
         return max(piece.end for piece in self.pieces)
 
 
-def set_scene(book: Rulebook, sentence: Sentence, hits: list[Hit], *, whole: bool = True) -> Scene:
-    """Hide what masking concepts cover, add the sequences (unless the sentence is only
-    context: those that tell of the article), cut clauses at their words."""
+def set_scene(book: Rulebook, sentence: Sentence, hits: list[Hit], wanted: int = -1) -> Scene:
+    """Hide what masking concepts cover, add the sequences of `wanted` concepts, cut clauses at
+    their words."""
     break_words = book.mask("clause_word")
     hits = outermost(unmasked(hits, book.masking))
     mask = 0
@@ -63,7 +63,7 @@ def set_scene(book: Rulebook, sentence: Sentence, hits: list[Hit], *, whole: boo
         cuts = {hit.start for hit in hits if hit.mask & break_words}
         sentence.clauses = sorted(cuts.union(sentence.clauses))
     for sequence in book.sequences:
-        if whole or sequence.mask & book.context:
+        if sequence.mask & wanted:
             _compose(sequence, scene)
     return scene
 

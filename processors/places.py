@@ -7,6 +7,11 @@ from processors.lexicon import Hit
 from processors.matching import Scene
 from processors.rules import Rulebook
 
+# What is asked of every sentence, also of those that no rule may match (Rulebook.context).
+CONCEPTS = frozenset(
+    ("country", "town", "capital", "named_installation", "nationality", "local_force", "locative",
+     "land", "frontier", "inside", "from_across", "fired_shell", "strike_verb")
+)  # fmt: skip
 ANYWHERE = "*"  # the home of those who are foreign wherever they are (mercenaries)
 HEADLINE = 3.0  # weight of a place that headline or first sentence names
 LOCATIVE_REACH = 3  # words between «في» or «شمال» and the place it introduces
@@ -16,7 +21,10 @@ class Gazette:
     """What places one article speaks of, and how much."""
 
     def __init__(self, book: Rulebook) -> None:
-        mask = book.mask
+        def mask(*names: str) -> int:
+            assert CONCEPTS.issuperset(names), "a sentence is not searched for others"
+            return book.mask(*names)
+
         self.place = mask("country", "town", "capital", "named_installation")
         self.located = mask("town", "named_installation")
         self.adjective = mask("nationality")

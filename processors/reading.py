@@ -1,8 +1,8 @@
 """One document as the rules see it: sentences with their terms, and what the article as a
 whole says of itself (places, headline, lead).
 
-Most sentences can match no rule; they are told by the concepts of their words alone (see
-processors.gates), and of them only what the article as a whole is judged by is looked for.
+Most sentences can match no rule; they are told by the concepts of their words alone, and of
+them only what the article as a whole is judged by is looked for.
 """
 
 from collections.abc import Iterator
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from processors.events import Part
-from processors.lexicon import Hit, concepts_between
+from processors.lexicon import Hit, concepts_at
 from processors.matching import Scene, matches, set_scene
 from processors.modality import Modality
 from processors.places import Gazette
-from processors.rules import Rule, Rulebook
+from processors.rules import Rule, Rulebook, closed, met
 from processors.text import Sentence, joined, sentences, words
 
 LEAD_SENTENCES = 3
@@ -68,16 +68,27 @@ def read(book: Rulebook, document: Document, *, whole: bool = False) -> Reading 
     as_words = _latin_words if book.script == "latin" else words
     title, text = as_words(document.title), as_words(document.text)
     title_entries, text_entries = list(map(look, title)), list(map(look, text))
-    anchors = book.lexicon.anchors
-    if not whole and anchors.isdisjoint(text_entries) and anchors.isdisjoint(title_entries):
+    title_concepts = concepts_at(title, title_entries)
+    text_concepts = concepts_at(text, text_entries)
+    article = 0
+    for _, mask in (*title_concepts, *text_concepts):
+        article |= mask
+    article = closed(article, book.hints)
+    needs = [need for need in book.needs if met(article, need[0])]
+    if not needs and not whole:
         return None
     parts = (
         Part("title", document.title, title, title_entries, sentences(title, headline=True)),
         Part("text", document.text, text, text_entries, sentences(text)),
     )
-    made = {id(sentence): scene for sentence, scene in _possible(book, parts)}
-    if not whole and not any(_matching(book, scene) for scene in made.values()):
+    live = [
+        (part, sentence)
+        for part, concepts in zip(parts, (title_concepts, text_concepts), strict=True)
+        for sentence in _possible(book, part, concepts, needs, article)
+    ]
+    if not whole and not any(_matching(book, _scene(book, *of, book.tried)) for of in live):
         return None
+    alive = {id(sentence) for _, sentence in live}
     caption, related = book.mask("caption"), book.mask("related")
     reading = Reading(
         book, [], [], Gazette(book),
@@ -86,7 +97,8 @@ def read(book: Rulebook, document: Document, *, whole: bool = False) -> Reading 
     )  # fmt: skip
     for part in parts:
         for sentence in part.sentences:
-            scene = made.get(id(sentence)) or _scene(book, part, sentence, whole=whole)
+            full = whole or id(sentence) in alive
+            scene = _scene(book, part, sentence, None if full else book.context)
             if not scene.hits:
                 continue
             if part.name == "text":
@@ -95,7 +107,7 @@ def read(book: Rulebook, document: Document, *, whole: bool = False) -> Reading 
                 scene.caption = _begins(scene, caption)
             reading.gazette.note(scene)
             reading.scenes.append((part, scene))
-            if id(sentence) in made:
+            if id(sentence) in alive:
                 reading.live.append((part, scene))
             if sentence.index <= 0:
                 reading.opening |= scene.mask
@@ -108,25 +120,40 @@ def _latin_words(text: str) -> list[str]:
     return words(joined(text))
 
 
-def _possible(book: Rulebook, parts: tuple[Part, ...]) -> Iterator[tuple[Sentence, Scene]]:
-    """Sentences whose words have the concepts of some rule, as scenes."""
-    anchors = book.lexicon.anchors
-    for part in parts:
-        tokens, entries = part.tokens, part.entries
-        for sentence in part.sentences:
-            first, last = sentence.first, sentence.last
-            if anchors.isdisjoint(entries[first:last]):
-                continue
-            concepts = concepts_between(tokens, entries, first, last)
-            if book.possible(concepts, lead=sentence.index < LEAD_SENTENCES):
-                yield sentence, _scene(book, part, sentence, whole=True)
+def _possible(
+    book: Rulebook,
+    part: Part,
+    concepts: list[tuple[int, int]],
+    needs: list[tuple[tuple[int, ...], bool]],
+    article: int,
+) -> Iterator[Sentence]:
+    """Sentences whose words have the concepts of some rule that the article can meet."""
+    rare = 0
+    for items, _ in needs:
+        rare |= items[0]
+    hints = [hint for hint in book.hints if met(article, hint[1])]
+    at, end = 0, len(concepts)
+    for sentence in part.sentences:
+        mask = 0
+        while at < end and concepts[at][0] < sentence.last:
+            if concepts[at][0] >= sentence.first:
+                mask |= concepts[at][1]
+            at += 1
+        if not mask:
+            continue
+        mask = closed(mask, hints)
+        if mask & rare:
+            lead = sentence.index < LEAD_SENTENCES
+            if any(met(mask, items) for items, in_lead in needs if lead or not in_lead):
+                yield sentence
 
 
-def _scene(book: Rulebook, part: Part, sentence: Sentence, *, whole: bool) -> Scene:
-    """A sentence with its terms; unless `whole`, with those that tell of the article only."""
-    wanted = -1 if whole else book.context
-    hits = book.lexicon.find(part.tokens, part.entries, sentence.first, sentence.last, wanted)
-    return set_scene(book, sentence, hits, whole=whole)
+def _scene(book: Rulebook, part: Part, sentence: Sentence, wanted: int | None = None) -> Scene:
+    """A sentence with its terms; with those of `wanted` concepts only, where they are told."""
+    hits = book.lexicon.find(
+        part.tokens, part.entries, sentence.first, sentence.last, -1 if wanted is None else wanted
+    )
+    return set_scene(book, sentence, hits, -1 if wanted is None else wanted)
 
 
 def _matching(book: Rulebook, scene: Scene) -> bool:

@@ -4,13 +4,12 @@ Written in YAML (see processors.compiler), compiled to bit masks: each concept h
 hit has the bits of all concepts it belongs to, a piece of a rule is a mask of alternatives.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from processors.lexicon import Lexicon
 from processors.source import Word
 from streams.records import Status
-
-Gates = list[tuple[int, list[tuple[int, ...]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,30 +71,30 @@ class Rulebook:
     themes: list[Theme]
     masking: dict[int, int] = field(default_factory=dict)  # see processors.lexicon.unmasked
     script: str = "arabic"
-    # What a sentence must have for any rule to match: the rarest item of each rule, and
-    # the other items of the rules that share it.
-    gates: "Gates" = field(default_factory=list)
-    lead_gates: "Gates" = field(default_factory=list)  # with the rules to fall back on
+    # What a sentence must have for any rule to match, of each rule that differs: the two of
+    # its pieces that ordinary news has least, and whether it is for the lead only.
+    needs: list[tuple[tuple[int, ...], bool]] = field(default_factory=list)
+    # Likewise of each sequence: the concepts it makes, and the two rarest of its steps.
+    hints: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
     context: int = 0  # concepts that the article as a whole is judged by
-
-    def possible(self, mask: int, *, lead: bool) -> bool:
-        """Whether text whose terms have these concepts can match any rule."""
-        for sequence in self.sequences:
-            for _, step in sequence.steps:
-                if not mask & step:
-                    break
-            else:
-                mask |= sequence.mask
-        for rare, groups in self.lead_gates if lead else self.gates:
-            if mask & rare:
-                for others in groups:
-                    for item in others:
-                        if not mask & item:
-                            break
-                    else:
-                        return True
-        return False
+    tried: int = -1  # those that decide whether rules match by their words alone
 
     def mask(self, *names: str) -> int:
         """Bits of concepts, 0 for those this language lacks."""
         return sum(self.bits.get(name, 0) for name in names)
+
+
+def closed(mask: int, hints: Iterable[tuple[int, tuple[int, ...]]]) -> int:
+    """Concepts, with those that sequences may make of them."""
+    for made, steps in hints:
+        if met(mask, steps):
+            mask |= made
+    return mask
+
+
+def met(mask: int, items: tuple[int, ...]) -> bool:
+    """Whether these concepts have one of each piece."""
+    for item in items:  # noqa: SIM110 - a generator would take twice the time
+        if not mask & item:
+            return False
+    return True

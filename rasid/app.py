@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -52,7 +51,7 @@ from rasid.config import Config, ReceiverPart, RoutePart, serve_address
 from rasid.configfile import load
 from rasid.logs import redaction
 from rasid.serve import Endpoint, bind
-from rasid.signals import HeldSignals
+from rasid.signals import Bell, HeldSignals
 from rasid.storybook import stories
 from streams import records
 from streams.carriers import open_log
@@ -302,9 +301,7 @@ class App:
         self._failures: dict[str, str] = {}
         self._crashed = False
         self._stops = {name: threading.Event() for name in self._stages()}
-        # A handler may run while the main thread waits or is woken: an Event's lock would then
-        # be taken twice by one thread, for ever. SimpleQueue.put may be called at any moment.
-        self._wake: SimpleQueue[None] = SimpleQueue()
+        self._bell = Bell()
         self._reload = False
         self._stopping = False
 
@@ -339,6 +336,7 @@ class App:
         self._log.claim()
         with suppress(LogUnavailable):  # not made yet, or away for a while: the stages wait
             self._log.topics()
+        self._bell.listen()
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
         signal.signal(signal.SIGHUP, self._on_hangup)
@@ -361,7 +359,7 @@ class App:
         housekeeper = threading.Thread(target=self._housekeep, name="housekeeping", daemon=True)
         housekeeper.start()
         while not self._stopping:
-            self._wake.get()
+            self._bell.wait()
             if self._reload and not self._stopping:
                 self._reload = False
                 self._load_again()
@@ -370,7 +368,7 @@ class App:
     def stop(self) -> None:
         """End `run`, from any thread."""
         self._stopping = True
-        self._wake.put(None)
+        self._bell.ring()
 
     def _on_signal(self, number: int, frame: object) -> None:
         if self._stopping:
@@ -379,7 +377,7 @@ class App:
 
     def _on_hangup(self, number: int, frame: object) -> None:
         self._reload = True
-        self._wake.put(None)
+        self._bell.ring()
 
     def _run_stage(self, name: str, stage: StageThread) -> None:
         try:

@@ -28,6 +28,30 @@ _ENVIRONMENT = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _UNSET = "http://unset.invalid"  # stands in for what could not be had; the problem is told once
 _SECRET_KEYS = {"webhook_url", "token", "password", "smtp", "webhook", "push", "secret"}
 
+# pydantic's kinds of error. Where a shape is wrong the value is never shown.
+_SHAPES = {
+    **dict.fromkeys(
+        ("model_type", "model_attributes_type", "dict_type"),
+        "holds keys of its own: write them below it, indented",
+    ),
+    "list_type": "is a list: write its items below it, each after a hyphen",
+    "too_short": "is empty",
+    "string_too_short": "is empty",
+}
+_WORDS = {
+    "string_type": "is no text: put it in quotes",
+    "path_type": "is no file name",
+    "bool_type": "is neither yes nor no",
+    "bool_parsing": "is neither yes nor no",
+    "int_type": "is no whole number",
+    "int_parsing": "is no whole number",
+    "int_from_float": "is no whole number",
+    "float_type": "is no number",
+    "float_parsing": "is no number",
+    "greater_than_equal": "is less than {ge:g}",
+    "less_than_equal": "is more than {le:g}",
+}
+
 DEFAULT_FILE = Path("rasid.yaml")
 
 
@@ -65,7 +89,7 @@ def check(
     try:
         config = Config.model_validate(data)
     except ValidationError as error:
-        for detail in error.errors(include_url=False, include_context=False):
+        for detail in error.errors(include_url=False):
             _explain(tree, data, detail, secrecy)
     check_parts(tree, data)
     _check_names(tree, data, secrecy)
@@ -182,15 +206,12 @@ def _explain(tree: Tree, data: Any, detail: Any, secrecy: Secrecy) -> None:
         tree.problem(loc, f"{secrecy.show(loc, value)}is none of {', '.join(expected)}{hint}")
     elif kind == "value_error":
         tree.problem(loc, secrecy.show(loc, value) + message.removeprefix("Value error, "))
-    elif kind in ("model_type", "model_attributes_type", "dict_type"):
-        tree.problem(loc, "holds keys of its own: write them below it, indented")
-    elif kind == "too_short":
-        tree.problem(loc, "is empty")
-    elif kind == "list_type":
-        tree.problem(loc, "is a list: write its items below it, each after a hyphen")
+    elif kind in _SHAPES:
+        tree.problem(loc, _SHAPES[kind])
     else:
-        shown = secrecy.show(loc, value).strip()
-        tree.problem(loc, message[0].lower() + message[1:] + (f" (it is {shown})" if shown else ""))
+        known = _WORDS.get(kind)
+        words = known.format(**detail.get("ctx", {})) if known else f"is wrong: {message}"
+        tree.problem(loc, secrecy.show(loc, value) + words)
 
 
 def _known(loc: Loc, data: Any) -> Loc:
@@ -262,6 +283,8 @@ def _check_names(tree: Tree, data: dict[str, Any], secrecy: Secrecy) -> None:
     ids = [*load_catalogue(), *(name for name, place in own.items() if not secrecy.hides(place))]
     receivers = _unique(tree, data, "receivers", "name", secrecy)
     mute_times = _unique(tree, data, "mute_times", "name", secrecy)
+    if not data.get("receivers"):
+        receivers = {"here": ("receivers",)}  # the terminal, as it is called unless named
     route = data.get("route")
     if route is None and len(receivers) > 1:
         tree.problem(("receivers",), "there are several, and no `route` says who gets what")

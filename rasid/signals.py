@@ -1,7 +1,9 @@
-"""Signals that come before the daemon can act on them."""
+"""Signals: held until the daemon can act on them, and what wakes it."""
 
 import os
 import signal
+import socket
+from contextlib import suppress
 from types import FrameType
 
 STOP = (signal.SIGTERM, signal.SIGINT)
@@ -27,3 +29,28 @@ class HeldSignals:
         for number in self._came:
             signal.raise_signal(number)
         self._came.clear()
+
+
+class Bell:
+    """What the main thread waits at. Whoever has something for it rings, from any thread and
+    at any moment, in a signal handler too.
+
+    A signal rings by itself, through Python's wakeup fd. The system may hand it to any thread,
+    and where it comes with another one does: then no wait in the main thread is interrupted,
+    be it of an Event or a queue, and the handler, which runs there only, would wait with it."""
+
+    def __init__(self) -> None:
+        self._button, self._clapper = socket.socketpair()
+        self._button.setblocking(False)
+
+    def listen(self) -> None:
+        """From now on signals ring. Call from the main thread."""
+        signal.set_wakeup_fd(self._button.fileno(), warn_on_full_buffer=False)
+
+    def ring(self) -> None:
+        with suppress(BlockingIOError):  # it has been rung so often that it is heard anyway
+            self._button.send(b"!")
+
+    def wait(self) -> None:
+        """Return once it has rung since the last time."""
+        self._clapper.recv(4096)

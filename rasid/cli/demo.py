@@ -19,7 +19,7 @@ def demo(
 ) -> None:
     """Show the whole road offline: invented newsrooms on loopback, the real daemon, alerts.
 
-    Takes some fifteen seconds, needs no configuration and no network.
+    Takes fifteen to twenty seconds, needs no configuration and no network.
     """
     from rasid.demo.show import run
 

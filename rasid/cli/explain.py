@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from rasid.cli.shown import shown
+
 if TYPE_CHECKING:
     from processors.explain import Explanation
 
@@ -47,7 +49,7 @@ def show_explanation(explanation: "Explanation") -> None:
         key = (word.written, " ".join(word.read_as), word.country)
         concepts.setdefault(key, []).extend(word.concepts)
     for (written, read_as, country), names in concepts.items():
-        words.add_row(Text(written), Text(read_as), ", ".join(dict.fromkeys(names)), country)
+        words.add_row(shown(written), shown(read_as), ", ".join(dict.fromkeys(names)), country)
     console.print()
     console.print(words)
     console.print(Text("\nrules that fired", style="italic"))
@@ -59,7 +61,8 @@ def show_explanation(explanation: "Explanation") -> None:
             line.append("  (a rule under test)", "dim")
         console.print(line)
         for name, written in item.pieces:
-            console.print(Text(f"      {name}: ", style="dim").append(written, "none"))
+            line = Text(f"      {name}: ", style="dim")
+            console.print(line.append_text(shown(written, "none")))
     console.print(Text("\nrules that nearly fired", style="italic"))
     lacking: dict[tuple[str, str, str], list[str]] = {}
     for near in explanation.near:
@@ -68,7 +71,7 @@ def show_explanation(explanation: "Explanation") -> None:
     quote_before = None
     for (quote, theme, lacks), rules in lacking.items():
         if quote != quote_before:
-            console.print(Text(f"  {quote}"))
+            console.print(Text("  ").append_text(shown(quote)))
             quote_before = quote
         console.print(
             Text(f"      {theme}.{', '.join(rules)}: ", style="dim").append(lacks, "none")

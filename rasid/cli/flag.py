@@ -1,5 +1,6 @@
 """`rasid flag`: what a text would be flagged for, and why."""
 
+import codecs
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -11,6 +12,7 @@ import msgspec
 import typer
 
 from rasid.cli.common import ConfigOption, JsonOption, fail, load_config, print_json
+from rasid.cli.jsonlines import Row, one_line
 
 if TYPE_CHECKING:
     from processors.flagger import Document, Flagger
@@ -26,7 +28,10 @@ def flag(
     ] = None,
     jsonl: Annotated[
         bool,
-        typer.Option("--jsonl", help="One JSON object a line in (`text`, …), one a line out."),
+        typer.Option(
+            "--jsonl",
+            help="One JSON object a line in (`text`, …), one a line out; files and - only.",
+        ),
     ] = False,
     title: Annotated[
         str | None, typer.Option(help="The headline; else the text's first line, if short.")
@@ -45,10 +50,12 @@ def flag(
     {"error": …} in its place, a message with its number on standard error, and exit code 1
     at the end.
     """
+    names = inputs or ["-"]
+    if jsonl and (urls := [name for name in names if _is_url(name)]):
+        fail(f"{urls[0]}: --jsonl reads files and standard input (-) only", code=2)
     from processors.flagger import load_flagger
 
     flagger = load_flagger(load_config(config).rules)
-    names = inputs or ["-"]
     if jsonl:
         good = True
         for name in names:
@@ -90,34 +97,24 @@ def flag_lines(flagger: "Flagger", lines: Iterable[bytes], out: IO[str], errors:
     good = True
     for number, line in enumerate(lines, 1):
         try:
-            row = _parse(line)
-            row["flags"] = _flags_of_row(flagger, row)
-            text = json.dumps(row, ensure_ascii=False)
-            text.encode()
-        except UnicodeEncodeError:  # a lone surrogate: only as an escape can it be written
-            text = json.dumps(row)
+            row = _parse(line.removeprefix(codecs.BOM_UTF8) if number == 1 else line)
+            text = row.with_member("flags", _flags_of_row(flagger, row.values))
         except ValueError as error:
             good = False
             errors.write(f"rasid: line {number}: {error}\n")
             text = json.dumps({"error": f"line {number}: {error}"}, ensure_ascii=False)
-        out.write(text + "\n")
+        out.write(one_line(text) + "\n")
     out.flush()
     return good
 
 
-def _parse(line: bytes) -> dict[str, Any]:
+def _parse(line: bytes) -> Row:
     try:
-        row = json.loads(line.decode("utf-8"))
+        row = Row(line.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise ValueError(f"is not UTF-8 (byte {error.start})") from None
-    except json.JSONDecodeError as error:
-        raise ValueError(f"is not JSON: {error.msg} (character {error.pos})") from None
-    except RecursionError:
-        raise ValueError("is nested too deeply") from None
-    if not isinstance(row, dict):
-        raise ValueError("is no JSON object")
     for key, needed in (("text", True), ("title", False), ("language", False), ("source", False)):
-        value = row.get(key)
+        value = row.values.get(key)
         if (value is None and needed) or not (value is None or isinstance(value, str)):
             raise ValueError(f"{key!r} is " + ("missing" if value is None else "no text"))
     return row
@@ -158,6 +155,10 @@ def _plain(flags: "Iterable[Flag]") -> list[dict[str, Any]]:
     return [msgspec.to_builtins(f) for f in flags]
 
 
+def _is_url(name: str) -> bool:
+    return name.startswith(("http://", "https://"))
+
+
 class _Lines:
     """Binary lines of a file or of standard input."""
 
@@ -186,7 +187,7 @@ def _document(
 ) -> "Document":
     from processors.flagger import Document
 
-    if name.startswith(("http://", "https://")):
+    if _is_url(name):
         from collectors.single import fetch_article
         from rasid.app import collect_options, now
 
@@ -213,9 +214,11 @@ def show(document: "Document", flags: "list[Flag]") -> None:
     from rich.console import Console
     from rich.text import Text
 
+    from rasid.cli.shown import shown
+
     console = Console(highlight=False, soft_wrap=True)
     if document.title:
-        console.print(Text(document.title.strip(), style="bold"))
+        console.print(shown(document.title.strip(), "bold"))
     if not flags:
         console.print("no flag")
         return
@@ -232,20 +235,27 @@ def show(document: "Document", flags: "list[Flag]") -> None:
             ("quantities", [q.text or f"{q.value:g} {q.unit}" for q in found.quantities]),
         ):
             if values:
-                console.print(Text(f"  {label}: ", style="dim").append("، ".join(values), "none"))
+                line = Text(f"  {label}: ", style="dim")
+                console.print(line.append_text(shown("، ".join(values), "none")))
 
 
 def _marked(document: "Document", found: "Flag") -> Any:
     """The quote with its spans underlined; bare when it cannot be found again."""
     from rich.text import Text
 
+    from rasid.cli.shown import shown
+
+    line = Text("  ")
     for field, raw in (("title", document.title), ("text", document.text)):
-        spans = [s for s in found.spans if s.field == field]
         start = raw.find(found.quote)
-        inside = [s for s in spans if start <= s.start and s.end <= start + len(found.quote)]
-        if start >= 0 and inside:
-            quote = Text("  " + found.quote)
-            for s in inside:
-                quote.stylize("bold underline", s.start - start + 2, s.end - start + 2)
-            return quote
-    return Text("  " + found.quote)
+        end = start + len(found.quote)
+        spans = [s for s in found.spans if s.field == field and start <= s.start and s.end <= end]
+        if start < 0 or not spans:
+            continue
+        for s in sorted(spans, key=lambda s: (s.start, s.end)):
+            if s.start >= start:  # else it overlaps the one before
+                line.append_text(shown(raw[start : s.start]))
+                line.append_text(shown(raw[s.start : s.end], "bold underline"))
+                start = s.end
+        return line.append_text(shown(raw[start:end]))
+    return line.append_text(shown(found.quote))

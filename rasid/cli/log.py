@@ -15,6 +15,7 @@ from rasid.cli.common import (
     open_configured_log,
     print_json,
 )
+from rasid.cli.jsonlines import one_line
 
 if TYPE_CHECKING:
     from streams.log import Log, Message
@@ -181,7 +182,7 @@ def _line(message: "Message") -> str:
         value: Any = json.loads(message.value)
     except (ValueError, UnicodeDecodeError):
         value = message.value.decode("utf-8", "backslashreplace")
-    return json.dumps(
+    text = json.dumps(
         {
             "topic": message.topic,
             "partition": message.partition,
@@ -192,6 +193,7 @@ def _line(message: "Message") -> str:
         },
         ensure_ascii=False,
     )
+    return one_line(text)
 
 
 def _hint(carrier: "Log", topic: str) -> str:

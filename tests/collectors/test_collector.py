@@ -279,6 +279,16 @@ def test_a_challenge_page_is_no_article(desk: Desk, server: ScriptedServer) -> N
     assert [(a.text_from, a.page_error) for a in desk.articles()] == [("entry", "challenge")]
 
 
+def test_the_credentials_of_a_link_are_in_no_record(desk: Desk, server: ScriptedServer) -> None:
+    link = f"{server.base}/a".replace("http://", "http://desk:s3cret@")
+    server.answers["/feed"] = (200, XML, rss((link, "عنوان a", "x")))
+    server.answers["/a"] = (200, HTML, page("عنوان a", canonical=link))
+    desk.collect(desk.settled(1))
+    (article,) = desk.articles()
+    assert (article.url, article.linked_url) == (f"{server.base}/a", f"{server.base}/a")
+    assert "s3cret" not in str(article) + str(desk.entries())
+
+
 def test_an_entry_without_a_link_says_so_in_its_row(desk: Desk, server: ScriptedServer) -> None:
     publish(server, "a")
     server.answers["/feed"] = (

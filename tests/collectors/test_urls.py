@@ -3,7 +3,14 @@
 import pytest
 
 from collectors.errors import FetchError
-from collectors.urls import article_id, canonical_url, clean_url, origin_of, site_of
+from collectors.urls import (
+    article_id,
+    canonical_url,
+    clean_url,
+    origin_of,
+    site_of,
+    without_credentials,
+)
 
 
 @pytest.mark.parametrize(
@@ -80,3 +87,18 @@ def test_clean_url_keeps_the_query_and_resolves_against_a_base() -> None:
 def test_origin_is_what_one_robots_txt_speaks_for() -> None:
     assert origin_of("https://Example.com:443/a?b") == "https://example.com"
     assert origin_of("http://example.com:8080/") == "http://example.com:8080"
+
+
+@pytest.mark.parametrize(
+    ("url", "without"),
+    [
+        ("https://u:p@a.example/x?y=1#z", "https://a.example/x?y=1#z"),
+        ("HTTP://u@a.example:8000", "HTTP://a.example:8000"),
+        ("//u:p@ss@a.example/", "//a.example/"),
+        ("https://a.example/@user/x", "https://a.example/@user/x"),
+        ("https://a.example?mail=a@b", "https://a.example?mail=a@b"),
+        ("/x@y", "/x@y"),
+    ],
+)
+def test_credentials_are_taken_out_and_nothing_else(url: str, without: str) -> None:
+    assert without_credentials(url) == without

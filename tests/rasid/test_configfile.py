@@ -105,6 +105,34 @@ def test_without_a_file_it_is_the_core_catalogue_on_the_terminal(
     assert app.route(config).receiver == "here"
 
 
+def test_the_terminal_that_is_there_without_receivers_can_be_named() -> None:
+    route = app.route(good("route: {receiver: here, routes: [{receiver: here}]}"))
+    assert (route.receiver, route.routes[0].receiver) == ("here", "here")
+    (found,) = problems("route: {receiver: hree}")
+    assert found.endswith("no receiver is named 'hree'; did you mean here?")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("collect: {processes: 0}", "collect.processes: 0 is less than 1"),
+        ("collect: {processes: two}", "collect.processes: 'two' is no whole number"),
+        ("collect: {processes: 1.5}", "collect.processes: 1.5 is no whole number"),
+        ("collect: {contact: 5}", "collect.contact: 5 is no text: put it in quotes"),
+        (receiver("terminal: {}").replace("name: a", "name: ''"), "receivers[0].name: is empty"),
+        ("sources: [{id: a, feeds: []}]", "sources[0].feeds: is empty"),
+        (routed("{receiver: a, continue: perhaps}"), "'perhaps' is neither yes nor no"),
+        (routed("{receiver: a, match: {min_score: 2}}"), "match.min_score: 2 is more than 1"),
+        (routed("{receiver: a, match: {min_score: high}}"), "min_score: 'high' is no number"),
+        ("collect: {allow_networks: 10.0.0.0/8}", "collect.allow_networks: is a list: write its"),
+        ("rules: [[a]]", "rules[0]: is no file name"),
+    ],
+)
+def test_wrong_types_are_told_in_plain_words(text: str, expected: str) -> None:
+    (found,) = problems(text)
+    assert expected in found
+
+
 def test_own_sources_alone_do_not_bring_the_catalogue() -> None:
     config = good("sources: [{id: mine, feeds: ['http://127.0.0.1/f']}]")
     assert [s.id for s in app.sources(config)] == ["mine"]
@@ -155,7 +183,7 @@ serve: 9464
         "route.routes[0].match.country[0]: 'Libya' is no ISO country code",
         "route.routes[0].match.development[0]: 'violate' is no development; did you mean violated?",
         "rasid.yaml:21: route.routes[0].kontinue: unknown key; did you mean continue?",
-        "rasid.yaml:22: serve: input should be a valid string (it is 9464)",
+        "rasid.yaml:22: serve: 9464 is no text: put it in quotes",
     ):
         assert expected in text
     lines = [int(p.split(":")[1]) for p in found]

@@ -2,12 +2,17 @@
 
 import io
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from processors.flagger import Flagger, load_flagger
+from rasid.cli import app
 from rasid.cli.flag import flag_lines, split_headline
+from rasid.cli.log import _line
+from streams.log import Message
 
 TRUCE = "أعلن المبعوث الأممي إلى ليبيا أن طرفي القتال وقّعا اتفاقاً لوقف إطلاق النار في سرت."
 
@@ -79,6 +84,60 @@ def test_a_bad_line_is_answered_in_its_place_and_the_rest_goes_on(flagger: Flagg
     ]
     assert rows[7]["n"] == 8
     assert rows[7]["flags"]
+
+
+def raw(flagger: Flagger, line: str) -> str:
+    out = io.StringIO()
+    assert flag_lines(flagger, [line.encode()], out, io.StringIO())
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"n": 1e400, "m": -0.0, "o": 1.10, "p": 12345678901234567890123, "text": "a"}',
+        '{ "text":"a\\u0628" ,"n":1E5}',
+        '{"text": "a", "big": ' + "7" * 5000 + "}",
+        '{"text": "a", "text": "b", "k": "\\/"}',
+    ],
+)
+def test_what_the_object_holds_comes_out_as_it_was_written(flagger: Flagger, line: str) -> None:
+    assert raw(flagger, line + "\r\n") == line[:-1] + ', "flags": []}\n'
+
+
+def test_flags_that_the_object_had_are_replaced(flagger: Flagger) -> None:
+    given = '{"flags": [1, {"a": "}"}], "n": 1e400, "text": "a" , "flags":2 }'
+    assert raw(flagger, given) == '{"n": 1e400, "text": "a", "flags": []}\n'
+    assert raw(flagger, '{"text": "a", "flags": 0}') == '{"text": "a", "flags": []}\n'
+
+
+@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
+def test_what_json_has_not_is_a_bad_line(flagger: Flagger, constant: str) -> None:
+    good, rows, _ = run(flagger, f'{{"text": "a", "n": {constant}}}\n'.encode())
+    assert not good
+    assert rows == [{"error": f"line 1: is not JSON: {constant} is no number"}]
+
+
+def test_no_reader_finds_the_end_of_a_line_inside_one(flagger: Flagger) -> None:
+    text = f"{TRUCE}\u2028{TRUCE}\x85{TRUCE}\u2029"
+    line = json.dumps({"text": text, "k": "\u2028"}, ensure_ascii=False)
+    (out,) = raw(flagger, line.replace(", ", ",\r")).splitlines()
+    assert json.loads(out)["text"] == text
+    assert json.loads(out)["k"] == "\u2028"
+    message = Message("rasid.flags", 0, 1, "k", datetime.now(UTC), text.encode())
+    assert len(_line(message).splitlines()) == 1
+
+
+def test_a_mark_of_byte_order_before_the_first_line_is_none_of_its_text(flagger: Flagger) -> None:
+    good, rows, _ = run(flagger, b'\xef\xbb\xbf{"text": "a"}\n', b'\xef\xbb\xbf{"text": "a"}\n')
+    assert not good
+    assert [list(row) for row in rows] == [["text", "flags"], ["error"]]
+
+
+def test_an_address_is_no_file_of_lines() -> None:
+    result = CliRunner().invoke(app, ["flag", "--jsonl", "https://a.example/x.jsonl"])
+    assert result.exit_code == 2
+    assert "files and standard input" in result.output
 
 
 def test_a_lone_surrogate_comes_out_as_it_came(flagger: Flagger) -> None:
