@@ -6,6 +6,7 @@ the headline says nothing. An event elsewhere is told in passing, unless it is s
 to stand by itself.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -30,7 +31,7 @@ class Scope:
 
     themes: frozenset[str]
     countries: frozenset[str]
-    places: frozenset[str]  # without capitals, which stand for governments as often
+    places: frozenset[str]  # without whole regions, and capitals, which stand for governments
     installations: frozenset[str]  # of the places, those that are oil and gas installations
     actors: frozenset[str]
 
@@ -79,8 +80,9 @@ def scope(flags: Iterable[Flag]) -> Scope:
     return Scope(
         frozenset(flag.theme for flag in flags),
         frozenset(code for flag in flags for code in flag.countries),
-        frozenset(folded(name) for flag in flags for name in flag.places) - _CAPITALS,
-        frozenset(folded(name) for flag in flags for name in flag.installations),
+        frozenset(sound(name) for flag in flags for name in flag.places if _is_spot(name))
+        - _CAPITALS,
+        frozenset(sound(name) for flag in flags for name in flag.installations),
         frozenset(folded(name) for flag in flags for name in flag.actors),
     )
 
@@ -95,13 +97,61 @@ def folded(name: str) -> str:
     return plain.removeprefix("ال") or plain
 
 
+@lru_cache(maxsize=20_000)
+def _is_spot(place: str) -> bool:
+    """Whether it is somewhere; «شرق ليبيا» is half a country."""
+    words = folded(place.replace("-", " ")).split()
+    return not words or words[0] not in _REGIONAL
+
+
+_REGIONAL: Final = frozenset(
+    folded(word)
+    for word in (
+        "شرق", "شرقي", "غرب", "غربي", "شمال", "شمالي", "جنوب", "جنوبي", "وسط", "الشرق", "الغرب",
+        "الشمال", "الجنوب", "الوسط", "إقليم", "الإقليم", "العاصمة", "أقصى", "الساحل", "المنطقة",
+        "north", "northern", "south", "southern", "east", "eastern", "west", "western", "central",
+        "northeastern", "northwestern", "southeastern", "southwestern", "region", "kurdistan",
+    )
+)  # fmt: skip
+
+
+@lru_cache(maxsize=20_000)
+def sound(place: str) -> str:
+    """The consonants of a place's name, so that السويداء and Sweida, هجليج and Heglig are one."""
+    words = folded(place.replace("-", " ")).split()
+    heard = "".join(_heard(word) for word in words if word not in ("al", "el"))
+    return heard or folded(place)
+
+
+def _heard(word: str) -> str:
+    for article in ("ال", "al", "el", "as", "ad", "az"):
+        if len(word) > 4 and word.startswith(article) and word.isascii() == article.isascii():
+            word = word.removeprefix(article)
+            break
+    if word.isascii():
+        for pair, one in (("sh", "s"), ("th", "t"), ("dh", "d"), ("kh", "k"), ("gh", "g")):
+            word = word.replace(pair, one)
+    word = word.translate(_LETTERS)
+    word = "".join(letter for letter in word if letter in _CONSONANTS)
+    return _DOUBLED.sub(r"\1", word.rstrip("h"))
+
+
+_LETTERS: Final = str.maketrans(
+    "بتثجحخدذرزسشصضطظغفقكلمنهpqcjvzñ", "bttghkddrssssdtdgfkklmnhbkkgfsn"
+)
+_CONSONANTS: Final = frozenset("bdfghklmnrst0123456789")
+_DOUBLED: Final = re.compile(r"(.)\1+")
+
 _CAPITALS: Final = frozenset(
-    folded(name)
+    sound(name)
     for name in (
         "واشنطن", "البيت الأبيض", "البنتاغون", "موسكو", "الكرملين", "أنقرة", "طهران", "الرياض",
         "أبوظبي", "أبو ظبي", "الدوحة", "مسقط", "الكويت", "المنامة", "القاهرة", "دمشق", "بغداد",
         "صنعاء", "بيروت", "عمان", "الخرطوم", "طرابلس", "تونس", "الجزائر", "الرباط", "باريس",
         "لندن", "برلين", "روما", "بكين", "جنيف", "نيويورك", "بروكسل", "تل أبيب", "جوبا",
+        "Washington", "Moscow", "Kremlin", "Ankara", "Tehran", "Riyadh", "Abu Dhabi", "Doha",
+        "Cairo", "Damascus", "Baghdad", "Sanaa", "Beirut", "Khartoum", "Tripoli", "Paris",
+        "London", "Rome", "Beijing", "Geneva", "New York", "Tel Aviv", "Juba",
     )
 )  # fmt: skip
 

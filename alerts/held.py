@@ -1,11 +1,12 @@
 """Messages kept back for a digest: which, until when, and the digest made of them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 import structlog
 
 from alerts.digests import LINES, digest
+from alerts.holding import NO_WISHES, Wishes
 from streams.errors import Malformed
 from streams.log import Stage, Transaction
 from streams.records import ALERTS, DELIVERIES, Delivery, decode, encode
@@ -17,6 +18,7 @@ class HeldBack:
     """Ids and times only; the rows in the log are what counts."""
 
     def __init__(self, stage: Stage) -> None:
+        self.wishes: Mapping[str, Wishes] = {}
         self._stage = stage
         self._due: dict[str, dict[str, datetime]] = {}  # receiver → alert → when
 
@@ -28,6 +30,10 @@ class HeldBack:
 
     def add(self, receiver: str, alert: str, due: datetime) -> None:
         self._due.setdefault(receiver, {})[alert] = due
+
+    def when(self, receiver: str, now: datetime) -> datetime:
+        """When the receiver's next digest is due."""
+        return self.wishes.get(receiver, NO_WISHES).digest_at(now)
 
     def wait_s(self, now: datetime, limit_s: float) -> float:
         """Seconds until the next digest is due, `limit_s` at most."""

@@ -212,7 +212,7 @@ def _filed(its: Scope) -> Iterator[tuple[str, ...]]:
     for theme in sorted(its.themes):
         for country in sorted(its.countries):
             yield theme, country
-            for place in its.places or ("",):
+            for place in sorted(its.places) or ("",):
                 yield theme, country, place
 
 

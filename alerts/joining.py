@@ -18,8 +18,8 @@ from streams.records import Story
 
 # How alike headlines and quotes must be (alerts.likeness.Vocabularies):
 PLACE_SHARED: Final = 0.05
-NO_PLACE: Final = 0.07  # one of them names none
-A_DAY: Final = 0.02  # more for each day between
+NO_PLACE: Final = 0.06  # one of them names none
+A_DAY: Final = 0.012  # more for each day between
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Candidate:
 
     story: Story
     scope: Scope
-    alike: float
+    alike: float | None  # None: in another script, their words say nothing
     gap: timedelta
 
 
@@ -56,7 +56,10 @@ def choose(event: Event, candidates: Iterable[Candidate]) -> Joined | None:
 
 def _over(mine: Scope, candidate: Candidate) -> float:
     """By how much it is more alike than it must be."""
-    least = PLACE_SHARED if mine.places & candidate.scope.places else NO_PLACE
+    theirs = candidate.scope
+    if candidate.alike is None:
+        return 0.0 if mine.places & theirs.places else -1.0
+    least = PLACE_SHARED if mine.places & theirs.places else NO_PLACE
     return candidate.alike - least - A_DAY * (candidate.gap / timedelta(days=1))
 
 
@@ -71,5 +74,6 @@ def _why(mine: Scope, candidate: Candidate) -> str:
     ):
         if a & b:
             said.append(f"same {name} ({', '.join(sorted(a & b))})")
+    alike = "" if candidate.alike is None else f" words {candidate.alike:.2f} alike;"
     hours = candidate.gap / timedelta(hours=1)
-    return f"{', '.join(said)}; words {candidate.alike:.2f} alike; {hours:.0f} h apart"
+    return f"{', '.join(said)};{alike} {hours:.0f} h apart"

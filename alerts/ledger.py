@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from alerts.held import HeldBack
-from alerts.holding import Gate, Held, Recent, rule_of
+from alerts.holding import NO_WISHES, Gate, Held, Recent, rule_of
 from alerts.index import KEPT, StoryIndex
 from alerts.messages import operator_alert, outgoing
 from alerts.routing import Route, Target
@@ -207,7 +207,8 @@ class Ledger:
 
     def _note(self, alerts: Sequence[Alert], now: datetime) -> None:
         for alert in alerts:
-            self._recent.note(("receiver", alert.receiver), now)
+            if self.gate.wishes.get(alert.receiver, NO_WISHES).limit:
+                self._recent.note(("receiver", alert.receiver), now)
             if rule := rule_of(alert):
                 self._recent.note(("rule", rule), now)
 

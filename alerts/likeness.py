@@ -21,6 +21,7 @@ NEAR: Final = 0.6
 NEAR_LATER: Final = 0.8
 LATER: Final = timedelta(hours=12)
 SHARED_LEAST: Final = 4  # hashes in common, below which containment says nothing
+SHARED_WHOLE: Final = 2  # enough, soon after, for a short text of which nothing is new
 CUT_AT: Final = 256  # a sketch this long was cut, and says nothing above its last hash
 TEXT_LIMIT: Final = 700  # characters read of a headline or quote
 PRIOR: Final = 500  # articles that no open story has, as if they had been seen
@@ -51,6 +52,8 @@ class Likeness:
         """Whether one text repeats the other, published so far `apart`."""
         if self.shared and self.shared == self.mine == self.other:
             return apart <= WINDOW
+        if apart <= LATER and self.shared >= SHARED_WHOLE and self.containment == 1.0:
+            return True  # a few sentences cut out of it
         return (
             self.shared >= SHARED_LEAST
             and self.containment >= (NEAR if apart <= LATER else NEAR_LATER)
@@ -122,9 +125,13 @@ class Weighed:
     words: frozenset[str]
     weights: dict[str, float]
 
-    def alike(self, others: Sequence[tuple[frozenset[str], float]]) -> float:
+    def alike(self, others: Sequence[tuple[frozenset[str], float]]) -> float | None:
         """The mean cosine with the three of `others` most alike, 0 to 1; each comes with its
-        norm."""
+        norm. None when all are in another script: then words say nothing."""
+        mine = is_latin(self.words)
+        others = [each for each in others if is_latin(each[0]) == mine]
+        if not others:
+            return None
         norm = sqrt(sum(self.weights.values()))
         cosines = sorted(
             (
@@ -135,4 +142,8 @@ class Weighed:
             ),
             reverse=True,
         )[:3]
-        return sum(cosines) / len(cosines) if cosines else 0.0
+        return sum(cosines) / len(cosines)
+
+
+def is_latin(words: frozenset[str]) -> bool:
+    return sum(map(str.isascii, words)) * 2 > len(words)

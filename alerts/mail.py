@@ -209,7 +209,8 @@ def compose(
     shown = message(alert, manner)
     domain = _domain(options.sender)
     slug = re.sub(r"[^a-z0-9-]+", "-", receiver.lower()).strip("-")[:40] or "alerts"
-    mail = MIMEMultipart("alternative")
+    # The same mail is the same bytes. No base64 line begins with two hyphens.
+    mail = MIMEMultipart("alternative", boundary=f"--rasid-{clean(alert.id, 40)}")
     header = Header(subject(shown), maxlinelen=75, header_name="Subject")
     mail["Subject"] = header  # type: ignore[assignment]  # taken, though typeshed says str
     mail["From"] = _address(options.sender)

@@ -148,7 +148,7 @@ def _own_words(alert: Alert) -> tuple[str, str] | None:
     """What a message is that no article brought about."""
     if alert.kind == "digest":
         count = len(alert.lines)
-        return f"موجز: {count}", f"Digest: {count}"
+        return f"موجز، عدد الأخبار: {count}", f"Digest: {count} report{'s' * (count != 1)}"
     if alert.kind == "operator":
         return "للمشغّل", "For the operator"
     if not alert.flags:
@@ -222,7 +222,8 @@ def _outlets(parts: Sequence[StoryPart], manner: Manner) -> str:
         told += f" +{more}"
     if part.independent > 1:
         count = part.independent
-        told += f" — {manner.say(f'{count} مصادر مستقلة', f'{count} independent sources')}"
+        arabic, english = f"{count} مصادر مستقلة", f"{count} independent sources"
+        told += f" — {manner.say(isolate(arabic), isolate(english))}"
     return told
 
 

@@ -277,7 +277,7 @@ class Sender:
                 if delivery.alert.kind == "digest":
                     self._held.again(delivery, tx, now)
                 elif delivery.edits is None:
-                    digest_at = now
+                    digest_at = self._held.when(receiver, now)
             else:
                 delivery = msgspec.structs.replace(
                     delivery,

@@ -162,6 +162,7 @@ class AlertStage:
             asked, self._asked = self._asked, None
         if asked is not None:
             receivers, self._ledger.route, self._ledger.max_age_s, self._ledger.gate = asked
+            self._held.wishes = self._ledger.gate.wishes
             self._ledger.editable = {each.name for each in receivers if each.editable}
             self._sender.configure(receivers, expiry_s=self._ledger.max_age_s)
 

@@ -76,7 +76,11 @@ def commands() -> str:
 
 def _help(command: Any, context: click.Context) -> list[str]:
     if hasattr(command, "commands"):
-        return [
+        own = []
+        if command.invoke_without_command and context.parent is not None:
+            text = (command.help or "").split("\n\n")[0].replace("\n", " ")
+            own = [f"### `{context.command_path} [OPTIONS]`\n\n{text}"]
+        return own + [
             part
             for name, child in command.commands.items()
             for part in _help(child, click.Context(child, parent=context, info_name=name))

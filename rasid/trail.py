@@ -8,6 +8,7 @@ No trail is kept: the rows and records of the log are looked up, and routes walk
 from dataclasses import dataclass
 from typing import Any
 
+from alerts.events import events
 from alerts.routing import Route, Subject, walk
 from collectors.errors import FetchError
 from collectors.urls import article_id, canonical_url
@@ -71,6 +72,11 @@ def trail(log: Log, wanted: str, route: Route, tree: Tree | None = None) -> list
     mine = [s for s in stories(log) if any(a.article_id == wanted for a in s.articles)]
     steps += [_joined(story, wanted) for story in mine]
     report = _latest(rows(log, FLAGS, Report), wanted)
+    if report is not None and report.flags and not mine:
+        why = "what is only past, or told in passing, opens none"
+        if any(event.leads for event in events(report.flags)):
+            why = "the alert stage has not read it yet"
+        steps.append(Step("joined", False, "no story", why))
     if report is None or not mine:
         return steps
     sent = [d for d in deliveries(log) if d.alert.article_id == wanted]

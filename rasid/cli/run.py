@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from rasid.cli.common import ConfigOption, load_config
+from rasid.cli.common import ConfigOption, fail, load_config, open_configured_log
 from rasid.signals import HeldSignals
 
 LevelOption = Annotated[
@@ -33,9 +33,40 @@ def process(config: ConfigOption = None, log_level: LevelOption = "info") -> Non
     _run(config, log_level, ("process",))
 
 
-def alert(config: ConfigOption = None, log_level: LevelOption = "info") -> None:
-    """Run one stage: read flags and send alerts."""
-    _run(config, log_level, ("alert",))
+alert_app = typer.Typer(invoke_without_command=True)
+
+
+@alert_app.callback()
+def alert(
+    context: typer.Context, config: ConfigOption = None, log_level: LevelOption = "info"
+) -> None:
+    """Run one stage: read flags and send alerts. `alert preview` shows what they look like."""
+    if context.invoked_subcommand is None:
+        _run(config, log_level, ("alert",))
+
+
+@alert_app.command()
+def preview(
+    story: Annotated[
+        str | None, typer.Argument(metavar="[STORY]", help="Of a story's last message.")
+    ] = None,
+    folder: Annotated[Path, typer.Option("--dir", help="Where the files go.")] = Path("preview"),
+    config: ConfigOption = None,
+) -> None:
+    """Write messages in every channel's form and language to a folder: HTML and plain mail, Slack's
+    blocks, a webhook's JSON, the terminal. Without a story, an invented one."""
+    from rasid.preview import samples, write_preview
+
+    alerts = samples()
+    if story is not None:
+        from rasid.storybook import by_prefix, deliveries
+
+        told = by_prefix(deliveries(open_configured_log(config)), story, lambda d: d.alert.story_id)
+        if not told:
+            fail(f"no message is on a story whose id begins with {story!r}")
+        alerts = {told[0].alert.kind: told[0].alert}
+    written = write_preview(alerts, folder)
+    typer.echo(f"{len(written)} files in {folder}")
 
 
 def _run(path: Path | None, level: str, stages: tuple[str, ...]) -> None:

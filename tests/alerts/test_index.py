@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from alerts.events import Event, events
+from alerts.events import Event, events, sound
 from alerts.index import HOLDERS_LIMIT, KEPT, LONGEST, StoryIndex
 from alerts.likeness import CUT_AT, LATER, WINDOW, compare
 from streams.records import Flag, Story, StoryArticle
@@ -63,7 +63,8 @@ def test_a_sketch_that_was_cut_is_compared_as_far_as_it_reaches() -> None:
         (range(40), range(10), True, True),  # shortened
         (range(40), range(12, 52), True, False),  # edited, or another use of a formula
         (range(40), range(20, 60), False, False),
-        (range(40), range(3), False, False),  # too little to say anything
+        (range(40), range(3), True, False),  # a few sentences cut out of it
+        (range(40), range(38, 42), False, False),  # too little to say anything
         (range(2), range(2), True, True),  # very short, and the same
         ((), (), False, False),
     ],
@@ -180,6 +181,27 @@ def test_a_capital_stands_for_its_government_and_keeps_nothing_apart() -> None:
     index.put(story("s1", article("a1"), flags=(make_flag(places=("الواحة", "طرابلس")),)))
     assert about(index, make_flag(places=("الشرارة", "طرابلس"))) == []
     assert about(index, make_flag(places=("واشنطن",))) == ["s1"]
+
+
+@pytest.mark.parametrize(
+    ("arabic", "latin"),
+    [("السويداء", "Sweida"), ("هجليج", "Heglig"), ("رأس عيسى", "Ras Isa"),
+     ("الشرارة", "El Sharara"), ("القامشلي", "Qamishli"), ("دير الزور", "Deir Ezzor"),
+     ("الزاوية", "Zawiya"), ("الظهرة", "Dahra"), ("طبرق", "Tobruk"),
+     ("صعدة", "Saada"), ("كورمور", "Khor Mor")],
+)  # fmt: skip
+def test_a_place_is_the_same_in_both_scripts(arabic: str, latin: str) -> None:
+    assert sound(arabic) == sound(latin)
+    index = StoryIndex()
+    index.put(story("s1", article("a1"), flags=(make_flag(places=(arabic,)),)))
+    assert about(index, make_flag(places=(latin,))) == ["s1"]
+
+
+def test_half_a_country_is_no_place() -> None:
+    index = StoryIndex()
+    index.put(story("s1", article("a1"), flags=(make_flag(places=("الواحة", "شرق ليبيا")),)))
+    assert about(index, make_flag(places=("جنوب ليبيا",))) == ["s1"]
+    assert about(index, make_flag(places=("الشرارة", "شرق ليبيا"))) == []
 
 
 FIELDS = ("الشرارة", "الواحة", None)

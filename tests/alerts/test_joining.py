@@ -30,5 +30,5 @@ def test_labelled_events_become_stories() -> None:
     made = benchmark.reports(rows)
     flagged = [(row, report) for row, report in zip(rows, made, strict=True) if report.flags]
     found = benchmark.quality(*map(list, zip(*flagged, strict=True)))
-    assert found.precision >= 0.75
-    assert found.f1 >= 0.74
+    assert found.precision >= 0.82
+    assert found.f1 >= 0.73

@@ -73,7 +73,10 @@ def test_a_message_says_what_came_about(
 
 def test_a_message_names_outlets_and_counts_those_that_are_independent() -> None:
     shown = message(alert(independent=3), ENGLISH)
-    assert shown.outlets == "\u2068الوسط\u2069, \u2068Libya Herald\u2069 — 3 independent sources"
+    assert (
+        shown.outlets
+        == "\u2068الوسط\u2069, \u2068Libya Herald\u2069 — \u20683 independent sources\u2069"
+    )
     assert shown.outlets in mail_text(shown)
     assert message(alert(independent=1), ENGLISH).outlets.endswith("\u2069")
 

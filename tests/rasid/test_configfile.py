@@ -215,7 +215,7 @@ receivers:
         "rasid.yaml:3: collect.min_interval: min_interval is longer than max_interval",
         "rasid.yaml:4: collect.allow_networks[0]: '300.0.0.0/8' is no network like 127.0.0.0/8",
         "rasid.yaml:4: collect.allow_networks[2]: 'home' is no network like 127.0.0.0/8",
-        "rasid.yaml:6: receivers[0]: needs exactly one of slack, email, terminal",
+        "rasid.yaml:6: receivers[0]: needs exactly one of slack, email, webhook, push, terminal",
         "rasid.yaml:8: receivers[0].email.from: 'nobody' is no mail address",
         "rasid.yaml:9: receivers[0].email.to[1]: 'c.example' is no mail address",
         "rasid.yaml:9: receivers[0].email.to[2]: 'محرر@b.example' is no mail address of ASCII "

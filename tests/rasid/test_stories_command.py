@@ -15,6 +15,7 @@ from alerts.routing import Match, Route
 from alerts.silences import SilenceReader
 from rasid.atom import atom
 from rasid.cli import app
+from streams.records import ARTICLES, Article, encode
 from streams.sqlite import SqliteLog
 from tests.fakes.alerts_bench import Bench, make_flag, make_report, utc_now
 from tests.fakes.slack_server import SlackServer
@@ -69,6 +70,14 @@ def report(article_id: str, **changes: Any) -> Any:
     fields = {"seen": utc_now(), "source": f"outlet-{article_id}", "source_name": article_id}
     flags = (make_flag(places=("الواحة",)),)
     return make_report(article_id, **{**fields, "flags": flags, **changes})
+
+
+def make_article(article_id: str) -> Article:
+    url = f"https://news.example/{article_id}"
+    return Article(
+        id=article_id, url=url, linked_url=url, source="s", source_name="s", feed="f", title="t",
+        text="x", language="ar", seen=utc_now(), fetched=utc_now(), text_hash="h",
+    )  # fmt: skip
 
 
 def run(config: Path, *words: str) -> Result:
@@ -155,6 +164,18 @@ def test_why_names_the_silence_that_held_a_message(
     assert run(config, "silence", "expire", added.stdout.strip()).exit_code == 0
     assert run(config, "silence", "list").stdout == ""
     assert "samira" in run(config, "silence", "list", "--all").stdout
+
+
+def test_why_says_that_what_is_past_opens_no_story(
+    bench: Bench, slack: SlackServer, config: Path
+) -> None:
+    past = make_flag(status="past")
+    article = make_article("a1")
+    bench.append(ARTICLES, article.id, encode(article))
+    tell(bench, slack, report("a1", flags=(past,)), report("a2"), settled=1)
+    why = run(config, "why", article.url).stdout
+    assert "✗ joined    no story" in why
+    assert "what is only past" in why
 
 
 @pytest.mark.parametrize("words", [["nonsense"], ["colour=red"], []])
