@@ -148,6 +148,10 @@ class Report(Record, frozen=True, kw_only=True):
     credited: str | None = None  # outlet or agency the text credits
     rules: str = ""  # digest of the rules that decided
     flags: tuple[Flag, ...] = ()
+    words: tuple[int, ...] = ()  # of headline and lead, hashed: see processors.lead
+    countries: tuple[str, ...] = ()  # that headline and lead speak of most
+    places: tuple[str, ...] = ()  # where it is, by headline and lead: see processors.atlas
+    passing: tuple[str, ...] = ()  # other places that the lead names
 
 
 class StoryArticle(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,6 +169,11 @@ class StoryArticle(msgspec.Struct, frozen=True, kw_only=True):
     decision: str = ""  # why it brought a message, or none: closed set, see alerts.stories
     why: str = ""  # why it is in this story, for a person to read
     flags: tuple[Flag, ...] = ()  # what it tells of it, without spans; of a copy, what it adds
+    language: str = ""
+    words: tuple[int, ...] = ()  # this and what follows as its Report has it; of a copy, none
+    countries: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+    passing: tuple[str, ...] = ()
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
