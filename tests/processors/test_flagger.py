@@ -317,3 +317,17 @@ def test_a_caption_weighs_less_than_a_sentence(flagger: Flagger) -> None:
 )
 def test_a_truce_is_told_from_its_background(flagger: Flagger, text: str, due: set[str]) -> None:
     assert {f.development for f in flagger.flag(Document("", text, "ar"))} == due
+
+
+@pytest.mark.parametrize(
+    ("text", "development"),
+    [
+        ("أرسلت باريس ألف جندي إضافي إلى مالي لمواجهة المتشددين.", "deployed"),
+        ("سحبت إثيوبيا لواءيها من إقليم جيدو الصومالي.", "withdrawn"),
+        ("مسيّرة يُعتقد أنها أميركية تقصف موقعا في مأرب باليمن.", "strike"),
+        ("قال الجيش الإيراني إنه سيقصف مقار كردية في أربيل مجددا.", "threatened"),
+        ("طهران: لا مستشارين لنا في صنعاء.", "denied"),
+    ],
+)
+def test_a_foreign_force_in_other_words(flagger: Flagger, text: str, development: str) -> None:
+    assert ("foreign_force", development) in found(flagger, text)
