@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from rasid import __version__
-from rasid.cli import config, deadletters, demo, feeds, flag, log, run
+from rasid.cli import config, deadletters, demo, feeds, flag, log, replay, run
 from rasid.cli.common import fail
 from streams.errors import RasidError
 
@@ -47,6 +47,7 @@ app.command()(run.collect)
 app.command()(run.process)
 app.command()(run.alert)
 app.command()(flag.flag)
+app.command()(replay.replay)
 app.command()(config.init)
 app.add_typer(config.app, name="config")
 app.add_typer(feeds.app, name="feeds")
