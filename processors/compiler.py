@@ -20,7 +20,7 @@ from typing import Any
 from processors.gazetteer import GAZETTEER_CONCEPTS, gazetteer_terms
 from processors.lexicon import CLASSES, NORMALISERS, Lexicon, Term, concepts_at
 from processors.places import CONCEPTS
-from processors.rules import Rule, Rulebook, Sequence, Theme
+from processors.rules import Need, Rule, Rulebook, Sequence, Theme
 from processors.source import Word
 from processors.text import words
 from streams.records import DEVELOPMENTS
@@ -167,7 +167,7 @@ class _Compiler:
             for sequence in sequences
         ]
         asked = 0
-        for items in (*(items for items, _ in needs), *(steps for _, steps in hints)):
+        for items in (*(items for items, _, _ in needs), *(steps for _, steps in hints)):
             for item in items:
                 asked |= item
         self.lexicon.ask(asked, self.lexicon.met(words(ordinary)))
@@ -208,16 +208,13 @@ class _Compiler:
         return common
 
     @staticmethod
-    def _needs(
-        themes: Iterable[Theme], common: Mapping[int, int]
-    ) -> list[tuple[tuple[int, ...], bool]]:
-        return sorted(
-            {
-                (_rarest(set(rule.items), common), rule.fallback == "lead")
-                for theme in themes
-                for rule in theme.rules
-            }
-        )
+    def _needs(themes: Iterable[Theme], common: Mapping[int, int]) -> list[Need]:
+        needs: dict[tuple[tuple[int, ...], bool], list[Rule]] = {}
+        for theme in themes:
+            for rule in theme.rules:
+                key = (_rarest(set(rule.items), common), rule.fallback == "lead")
+                needs.setdefault(key, []).append(rule)
+        return [(*key, tuple(rules)) for key, rules in needs.items()]
 
     def _tried(self, themes: Iterable[Theme], sequences: Iterable[Sequence]) -> int:
         """Concepts that decide whether rules match by their words alone."""

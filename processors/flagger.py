@@ -93,11 +93,13 @@ class Flagger:
     def _search(self, reading: Reading, theme: Theme, fallback: bool) -> list[Found]:
         """All matches of a theme's rules, or of those to fall back on."""
         found = []
-        for part, scene in reading.live:
+        for part, scene, rules in reading.live:
             if not scene.mask & theme.anchors:
                 continue
-            for rule in theme.rules:
-                if bool(rule.fallback) != fallback or reading.bars(rule, scene):
+            for rule in rules:
+                if rule.theme != theme.name or bool(rule.fallback) != fallback:
+                    continue
+                if reading.bars(rule, scene):
                     continue
                 for match in matches(rule, scene, reading.is_away):
                     item = self._judged(reading, theme, part, match)

@@ -48,8 +48,10 @@ class Modality:
             ("expected", mask("expected")),
         )
         self._since = {"منذ", "since", "depuis"}
-        self._dated = {"هدنة", "تفاهم", "اتفاق", "اتفاقية", "معاهدة", "قرار", "القرار", "خطوط", "حدود",
-                       "agreement", "resolution", "treaty", "accord"}  # fmt: skip
+        self._dated = {
+            "هدنة", "تفاهم", "اتفاق", "اتفاقية", "معاهدة", "قرار", "القرار", "خطوط", "حدود",
+            "agreement", "resolution", "treaty", "accord",
+        }  # fmt: skip
         self._speech = mask("speech")
         self._fold = book.lexicon.normaliser.fold
         self._made = {self._fold(word) for word in (

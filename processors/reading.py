@@ -14,7 +14,7 @@ from processors.lexicon import Hit, concepts_at
 from processors.matching import Scene, matches, set_scene
 from processors.modality import Modality
 from processors.places import Gazette
-from processors.rules import Rule, Rulebook, closed, met
+from processors.rules import Need, Rule, Rulebook, closed, met
 from processors.text import Sentence, joined, sentences, words
 
 LEAD_SENTENCES = 3
@@ -35,11 +35,12 @@ class Document:
 
 @dataclass(slots=True)
 class Reading:
-    """`scenes` are the sentences that say something, `live` those that a rule may match."""
+    """`scenes` are the sentences that say something, `live` those that rules may match, with
+    these."""
 
     book: Rulebook
     scenes: list[tuple[Part, Scene]]
-    live: list[tuple[Part, Scene]]
+    live: list[tuple[Part, Scene, tuple[Rule, ...]]]
     gazette: Gazette
     modality: Modality
     sentences: int  # of the text
@@ -82,13 +83,15 @@ def read(book: Rulebook, document: Document, *, whole: bool = False) -> Reading 
         Part("text", document.text, text, text_entries, sentences(text)),
     )
     live = [
-        (part, sentence)
+        (part, sentence, rules)
         for part, concepts in zip(parts, (title_concepts, text_concepts), strict=True)
-        for sentence in _possible(book, part, concepts, needs, article)
+        for sentence, rules in _possible(book, part, concepts, needs, article)
     ]
-    if not whole and not any(_matching(book, _scene(book, *of, book.tried)) for of in live):
+    if not whole and not any(
+        _matching(rules, _scene(book, part, sentence, book.tried)) for part, sentence, rules in live
+    ):
         return None
-    alive = {id(sentence) for _, sentence in live}
+    alive = {id(sentence): rules for _, sentence, rules in live}
     caption, related = book.mask("caption"), book.mask("related")
     reading = Reading(
         book, [], [], Gazette(book),
@@ -108,7 +111,7 @@ def read(book: Rulebook, document: Document, *, whole: bool = False) -> Reading 
             reading.gazette.note(scene)
             reading.scenes.append((part, scene))
             if id(sentence) in alive:
-                reading.live.append((part, scene))
+                reading.live.append((part, scene, alive[id(sentence)]))
             if sentence.index <= 0:
                 reading.opening |= scene.mask
             if sentence.index < CONTEXT_SENTENCES:
@@ -124,12 +127,12 @@ def _possible(
     book: Rulebook,
     part: Part,
     concepts: list[tuple[int, int]],
-    needs: list[tuple[tuple[int, ...], bool]],
+    needs: list[Need],
     article: int,
-) -> Iterator[Sentence]:
-    """Sentences whose words have the concepts of some rule that the article can meet."""
+) -> Iterator[tuple[Sentence, tuple[Rule, ...]]]:
+    """Sentences whose words have the concepts of rules that the article can meet, and these."""
     rare = 0
-    for items, _ in needs:
+    for items, _, _ in needs:
         rare |= items[0]
     hints = [hint for hint in book.hints if met(article, hint[1])]
     at, end = 0, len(concepts)
@@ -144,8 +147,14 @@ def _possible(
         mask = closed(mask, hints)
         if mask & rare:
             lead = sentence.index < LEAD_SENTENCES
-            if any(met(mask, items) for items, in_lead in needs if lead or not in_lead):
-                yield sentence
+            rules = [
+                rule
+                for items, in_lead, its in needs
+                if (lead or not in_lead) and met(mask, items)
+                for rule in its
+            ]
+            if rules:
+                yield sentence, tuple(rules)
 
 
 def _scene(book: Rulebook, part: Part, sentence: Sentence, wanted: int | None = None) -> Scene:
@@ -156,15 +165,9 @@ def _scene(book: Rulebook, part: Part, sentence: Sentence, wanted: int | None = 
     return set_scene(book, sentence, hits, -1 if wanted is None else wanted)
 
 
-def _matching(book: Rulebook, scene: Scene) -> bool:
+def _matching(rules: tuple[Rule, ...], scene: Scene) -> bool:
     """Whether some rule's pieces stand together in a sentence, whoever is foreign."""
-    lead = scene.sentence.index < LEAD_SENTENCES
-    for theme in book.themes:
-        if scene.mask & theme.anchors:
-            for rule in theme.rules:
-                if (lead or rule.fallback != "lead") and matches(rule, scene, None):
-                    return True
-    return False
+    return any(matches(rule, scene, None) for rule in rules)
 
 
 def _begins(scene: Scene, mask: int) -> bool:

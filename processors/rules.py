@@ -47,6 +47,9 @@ class Sequence:
     steps: tuple[tuple[int, int], ...]  # (most words before it, concept mask)
 
 
+Need = tuple[tuple[int, ...], bool, tuple[Rule, ...]]
+
+
 @dataclass(slots=True)
 class Theme:
     name: str
@@ -71,9 +74,9 @@ class Rulebook:
     themes: list[Theme]
     masking: dict[int, int] = field(default_factory=dict)  # see processors.lexicon.unmasked
     script: str = "arabic"
-    # What a sentence must have for any rule to match, of each rule that differs: the two of
-    # its pieces that ordinary news has least, and whether it is for the lead only.
-    needs: list[tuple[tuple[int, ...], bool]] = field(default_factory=list)
+    # What a sentence must have for some rules to match: the two of their pieces that ordinary
+    # news has least, whether it is for the lead only, and the rules.
+    needs: list["Need"] = field(default_factory=list)
     # Likewise of each sequence: the concepts it makes, and the two rarest of its steps.
     hints: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
     context: int = 0  # concepts that the article as a whole is judged by

@@ -44,6 +44,7 @@ from streams.records import (
     TOPICS,
 )
 
+AWAY_S: Final = 1.0
 T = TypeVar("T")
 _MOVED: Final = (
     kafka_errors.KafkaConnectionError,
@@ -83,6 +84,7 @@ class Cluster:
         self.metrics = metrics or LogMetrics(CollectorRegistry())
         self._lock = threading.Lock()
         self._asking = threading.RLock()
+        self._away = (float("-inf"), "")  # when no broker let us in, and what was said
         self._admin: KafkaAdminClient | None = None
         self._partitions: dict[str, int] = {}
         self._unsettled: set[str] = set()  # transactional ids
@@ -189,7 +191,14 @@ class Cluster:
 
     def _opened(self) -> KafkaAdminClient:
         if self._admin is None:
-            self._admin = kafka_client.admin(self.options)
+            at, told = self._away
+            if time.monotonic() - at < AWAY_S:  # somebody before us in the queue has just tried
+                raise kafka_errors.KafkaTimeoutError(told)
+            try:
+                self._admin = kafka_client.admin(self.options)
+            except kafka_errors.KafkaError as error:
+                self._away = (time.monotonic(), str(error))
+                raise
         return self._admin
 
     def beginnings(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:

@@ -19,6 +19,7 @@ from rasid.cli import (
     feeds,
     flag,
     log,
+    replay,
     rules,
     run,
     silence,
@@ -58,6 +59,7 @@ app.command()(run.collect)
 app.command()(run.process)
 app.add_typer(run.alert_app, name="alert")
 app.command()(flag.flag)
+app.command()(replay.replay)
 app.command()(config.init)
 app.add_typer(config.app, name="config")
 app.add_typer(rules.app, name="rules")

@@ -335,7 +335,7 @@ class TestBrokers:
             with pytest.raises(LogUnavailable):
                 for _ in range(200):
                     stage.poll(1, 0.1)
-            with pytest.raises(OwnershipLost):
+            with pytest.raises((LogUnavailable, OwnershipLost)):
                 append(writer, FLAGS, ["lost"])
             node.start()
             node.wait()
