@@ -1,26 +1,27 @@
 """The stories that are open, found by article, by text, or by theme, country and place.
 
 In memory only, rebuilt from the stories' table. Nothing is scanned: each sampled hash of a
-text points to the articles that have it, each theme, country and place to its stories.
+text points to the articles that have it, each theme in a country or place to its stories.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
 
-from alerts.events import Event, Scope, scope
-from alerts.joining import Candidate
-from alerts.likeness import WINDOW, Likeness, Vocabularies, compare, vocabulary
-from streams.records import Flag, Report, Story, StoryArticle
+from alerts.events import scope
+from alerts.joining import FOLLOWS, Candidate, Telling, telling
+from alerts.likeness import Likeness, Vocabularies, Weighed, compare
+from streams.records import Report, Story, StoryArticle
 
 KEPT: Final = timedelta(days=7)  # how long a story is known after its latest article
 LONGEST: Final = timedelta(days=14)  # from a story's first article to its last
 HOLDERS_LIMIT: Final = 48  # articles remembered for one hash: what more have is boilerplate
 CANDIDATES_LIMIT: Final = 32  # articles compared, those with most hashes in common first
-LOOKED_AT: Final = 64  # stories of one theme and country compared, the latest first
+LOOKED_AT: Final = 24  # stories of one theme and country, or place, compared, the latest first
+WORTH: Final = 0.04  # how alike words must be for another place to be looked at
 TOLD_BY: Final = 12  # articles of a story whose words are compared, the latest
 ARTICLES_LIMIT: Final = 50_000
 
@@ -41,10 +42,10 @@ class _Held:
     """A story, and what it is found by."""
 
     story: Story
-    scope: Scope
+    actors: frozenset[str]
     first: datetime  # published, of its articles
     last: datetime
-    words: list[tuple[frozenset[str], float]]  # of its own articles, with their norms
+    told: list[tuple[Telling, float]]  # by its own articles, with the norms of their words
 
 
 @dataclass(slots=True)
@@ -62,7 +63,7 @@ class StoryIndex:
         self._texts: dict[str, _Text] = {}
         # One holder stands by itself: most hashes have no second one.
         self._holders: dict[int, str | list[str]] = {}
-        self._keys: dict[tuple[str, ...], dict[str, None]] = {}  # by their latest change
+        self._keys: dict[tuple[str, str], dict[str, None]] = {}  # by their latest change
         self._vocabularies = Vocabularies()
 
     def __len__(self) -> int:
@@ -103,31 +104,40 @@ class StoryIndex:
         stories = tuple(self._stories[story].story for story in text.stories)
         return Copy(text.article, stories, likeness.containment, likeness.repeated)
 
-    def about(self, event: Event, title: str, published: datetime) -> Iterator[Candidate]:
-        """Stories with a theme and a country of `event`, no other place, that had an article
-        within the window of `published`."""
-        words = self._vocabularies.weighed(_words(title, event.flags))
-        for story_id in self._filed_under(event.scope):
-            held = self._stories[story_id]
-            if held.scope.apart(event.scope):
-                continue
-            gap = max(published - held.last, held.first - published, timedelta())
-            if gap <= WINDOW and published - held.first <= LONGEST:
-                yield Candidate(held.story, held.scope, words.alike(held.words), gap)
+    def about(self, mine: Telling, published: datetime) -> Iterator[Candidate]:
+        """Stories with a theme of `mine` that had an article within the window of `published`:
+        those at its place, at a region of it or within it, and of the country's latest those told
+        in words that have something in common."""
+        words = self._vocabularies.weighed(mine.words)
+        seen: set[str] = set()
+        for theme in sorted(mine.themes):
+            for near, where in (
+                *((True, at) for at in sorted(mine.places | mine.regions)),
+                *((True, f"{at}/") for at in sorted(mine.places)),
+                *((False, country) for country in sorted(mine.countries)),
+            ):
+                for story_id in islice(reversed(self._keys.get((theme, where), {})), LOOKED_AT):
+                    if story_id in seen:
+                        continue
+                    seen.add(story_id)
+                    held = self._stories[story_id]
+                    gap = max(published - held.last, held.first - published, timedelta())
+                    if gap > FOLLOWS or published - held.first > LONGEST:
+                        continue
+                    told = [(other, _alike(mine, words, other, norm)) for other, norm in held.told]
+                    if near or any(alike is None or alike >= WORTH for _, alike in told):
+                        yield Candidate(held.story, held.actors, told, gap)
 
     def put(self, story: Story) -> None:
         """Take in a story as it is now."""
         self._drop(story.id)
         times = [article.published or article.seen for article in story.articles]
-        words = [
-            _words(article.title, article.flags)
-            for article in story.articles
-            if article.copy_of is None
-        ][-TOLD_BY:]
-        for each in words:
-            self._vocabularies.add(each)
-        norms = [(each, self._vocabularies.norm(each)) for each in words]
-        held = _Held(story, scope(story.flags), min(times), max(times), norms)
+        own = [each for each in story.articles if each.copy_of is None and each.flags]
+        told = [telling(each, scope(each.flags)) for each in own[-TOLD_BY:]]
+        for each in told:
+            self._vocabularies.add(each.words)
+        norms = [(each, self._vocabularies.norm(each.words)) for each in told]
+        held = _Held(story, scope(story.flags).actors, min(times), max(times), norms)
         self._stories[story.id] = held
         for article in story.articles:
             text = self._texts.get(article.article_id)
@@ -140,7 +150,7 @@ class StoryIndex:
                 self._hold(article)
             text.article = article
             text.stories[story.id] = None
-        for key in _filed(held.scope):
+        for key in _keys(told):
             self._keys.setdefault(key, {})[story.id] = None
         while len(self._texts) > ARTICLES_LIMIT and len(self._stories) > 1:
             self._forget(next(iter(self._stories)))
@@ -153,23 +163,15 @@ class StoryIndex:
                 break
             self._forget(first.story.id)
 
-    def _filed_under(self, its: Scope) -> Iterator[str]:
-        """Ids of stories under one of its keys, each once, the latest of each key first."""
-        seen: set[str] = set()
-        for key in _asked(its):
-            for story_id in islice(reversed(self._keys.get(key, {})), LOOKED_AT):
-                if story_id not in seen:
-                    seen.add(story_id)
-                    yield story_id
-
     def _drop(self, story_id: str) -> None:
         """Out of its keys, to come in again as the latest."""
         held = self._stories.pop(story_id, None)
         if held is None:
             return
-        for words, _ in held.words:
-            self._vocabularies.remove(words)
-        for key in _filed(held.scope):
+        told = [each for each, _ in held.told]
+        for each in told:
+            self._vocabularies.remove(each.words)
+        for key in _keys(told):
             here = self._keys[key]
             here.pop(story_id, None)
             if not here:
@@ -206,26 +208,23 @@ class StoryIndex:
                     del self._holders[sampled]
 
 
-def _filed(its: Scope) -> Iterator[tuple[str, ...]]:
-    """What a story is filed under: each theme in each country, as a whole and by place; ""
-    where it names none."""
-    for theme in sorted(its.themes):
-        for country in sorted(its.countries):
-            yield theme, country
-            for place in sorted(its.places) or ("",):
-                yield theme, country, place
+def _keys(told: Iterable[Telling]) -> dict[tuple[str, str], None]:
+    """What a story is filed under: each theme in each country, at each place, and within each
+    region (with a stroke behind it)."""
+    return {
+        (theme, where): None
+        for each in told
+        for theme in each.themes
+        for where in (
+            *each.countries,
+            *each.places,
+            *(f"{region}/" for region in each.regions),
+        )
+    }
 
 
-def _asked(its: Scope) -> Iterator[tuple[str, ...]]:
-    """Where a Report's story may be: under its places or under none, else anywhere."""
-    for theme in sorted(its.themes):
-        for country in sorted(its.countries):
-            if its.places:
-                for place in (*sorted(its.places), ""):
-                    yield theme, country, place
-            else:
-                yield theme, country
-
-
-def _words(title: str, flags: Sequence[Flag]) -> frozenset[str]:
-    return vocabulary(title, tuple(dict.fromkeys(flag.quote for flag in flags)))
+def _alike(mine: Telling, words: Weighed, other: Telling, norm: float) -> float | None:
+    """How alike the words are; None when that cannot be told."""
+    if mine.language != other.language or not (mine.words and other.words):
+        return None
+    return words.alike(other.words, norm)

@@ -1,35 +1,94 @@
 """Which open story an event belongs to: pure.
 
-Same theme, same country, the same place or installation where both name one, within a window;
-and told in words that have something in common, the more the longer ago, so that two raids in
-one country on one day are two. Of several stories the one most alike is taken; actors break
-ties.
+A story of the same theme in the same country, told of within four days. Each of its articles is
+compared with what is told now: by the words of headline and lead, and by where it is. The nearer
+the places, the less alike the words must be (`LEAST`); it is easier where both leads speak of the
+same second country, which has a hand in it, and harder where they speak of two; and harder with
+each day between. The nearest four of a story's articles decide together; of several stories the
+nearest is taken, actors break ties. Words of two languages cannot be compared: there, the place
+or the second country must do.
 
-The figures were found with benchmarks/stories.py, one at a time, on 278 labelled articles.
+The figures were found with benchmarks/stories.py on 278 labelled articles, with those of events
+of odd and of even number looked at apart.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from alerts.events import Event, Scope
-from streams.records import Story
+from alerts.events import Scope, folded
+from streams.records import Report, Story, StoryArticle
 
-# How alike headlines and quotes must be (alerts.likeness.Vocabularies):
-PLACE_SHARED: Final = 0.05
-NO_PLACE: Final = 0.06  # one of them names none
-A_DAY: Final = 0.012  # more for each day between
+FOLLOWS: Final = timedelta(days=4)  # from a story's last article to the next
+
+
+# Where two articles say it is, and how alike their words must be then.
+LEAST: Final = {
+    "same": 0.02,  # both name one place
+    "within": 0.03,  # one names the region of the other's place
+    "passing": 0.04,  # one says none, and names in passing one that the other names
+    "unsaid": 0.06,  # one says none
+    "near": 0.12,  # two places of one region
+    "apart": 0.18,
+}
+UNCOMPARED: Final = 0.09  # what words count for that are of two languages, or not known
+OTHER_HAND: Final = 0.03  # more, when both speak of a second country and not of the same
+SAME_HAND: Final = -0.02
+A_DAY: Final = 0.015  # more for each day between
+FLOOR: Final = -0.03  # how much one article can speak against the others
+TELLING: Final = 4  # articles of a story that count, the nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """How one article tells of an event. `sure` are the countries it happens in, `countries`
+    those and what else the lead speaks of; `places` the narrowest where it is said to be, as ways
+    down from the country, `regions` those on the way; `passing` what else is named."""
+
+    language: str
+    words: frozenset[int]
+    themes: frozenset[str]
+    sure: frozenset[str]
+    countries: frozenset[str]
+    places: frozenset[str]
+    regions: frozenset[str]
+    passing: frozenset[str]
+
+    def common(self, other: "Telling") -> frozenset[str]:
+        """Countries where it may be one event."""
+        return (self.sure & other.countries) | (other.sure & self.countries)
+
+
+def telling(article: Report | StoryArticle, its: Scope) -> Telling:
+    """How an article tells of the event of scope `its`."""
+    sure = its.countries.union(article.countries[:1])
+    countries = sure.union(article.countries)
+    if article.words:
+        named = {way for way in article.places if way[:2] in countries}
+    else:  # a record of before leads were read
+        named = {f"{code}/{folded(name)}" for code in sure for name in its.places}
+    held = {way[:at] for way in named for at, mark in enumerate(way) if mark == "/" and at > 2}
+    return Telling(
+        article.language,
+        frozenset(article.words),
+        its.themes,
+        sure,
+        countries,
+        frozenset(named - held),
+        frozenset(held),
+        frozenset(way for way in article.passing if way[:2] in countries),
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An open story of the same theme and country and no other place, how alike its words are to
-    the event's, and the time between."""
+    """An open story that may be meant: how its articles tell of it, each with how alike its
+    words are to those of the event (None: no telling), and the time between."""
 
     story: Story
-    scope: Scope
-    alike: float | None  # None: in another script, their words say nothing
+    actors: frozenset[str]
+    told: Sequence[tuple[Telling, float | None]]
     gap: timedelta
 
 
@@ -41,39 +100,96 @@ class Joined:
     why: str
 
 
-def choose(event: Event, candidates: Iterable[Candidate]) -> Joined | None:
-    best: tuple[tuple[float, bool, str], Candidate] | None = None
+def choose(
+    mine: Telling, actors: frozenset[str], candidates: Iterable[Candidate], *, aside: bool = False
+) -> Joined | None:
+    """The story that an event belongs to. What an article tells `aside` of the event it is
+    about belongs to a story only by its place."""
+    best: tuple[float, bool, str] | None = None
+    found: Joined | None = None
     for candidate in candidates:
-        over = _over(event.scope, candidate)
-        if over < 0:
+        scored = [
+            (over, at)
+            for at, (other, alike) in enumerate(candidate.told)
+            if mine.common(other) and mine.themes & other.themes
+            if (over := _over(mine, other, alike)) is not None
+        ]
+        if aside:
+            scored = [s for s in scored if nearness(mine, candidate.told[s[1]][0]) == "same"]
+        if not scored:
             continue
-        actors = bool(event.scope.actors & candidate.scope.actors)
-        rank = (round(over, 1), actors, candidate.story.id)
-        if best is None or rank > best[0]:
-            best = rank, candidate
-    return None if best is None else Joined(best[1].story, _why(event.scope, best[1]))
+        nearest = sorted(scored, reverse=True)[:TELLING]
+        over = sum(max(each, FLOOR) for each, _ in nearest) / len(nearest)
+        over -= A_DAY * (candidate.gap / timedelta(days=1))
+        rank = (round(over, 2), bool(actors & candidate.actors), candidate.story.id)
+        if over >= 0 and (best is None or rank > best):
+            other, alike = candidate.told[nearest[0][1]]
+            best = rank
+            found = Joined(candidate.story, _why(mine, actors, other, alike, candidate))
+    return found
 
 
-def _over(mine: Scope, candidate: Candidate) -> float:
-    """By how much it is more alike than it must be."""
-    theirs = candidate.scope
-    if candidate.alike is None:
-        return 0.0 if mine.places & theirs.places else -1.0
-    least = PLACE_SHARED if mine.places & theirs.places else NO_PLACE
-    return candidate.alike - least - A_DAY * (candidate.gap / timedelta(days=1))
+def nearness(mine: Telling, other: Telling) -> str:
+    """A key of `LEAST`."""
+    if mine.places & other.places:
+        return "same"
+    if mine.places & other.regions or mine.regions & other.places:
+        return "within"
+    common = mine.common(other)
+    if not (_in(mine.places, common) and _in(other.places, common)):
+        here, there = mine.places | mine.passing, other.places | other.passing
+        shared = here & (there | other.regions) or mine.regions & there
+        return "passing" if shared else "unsaid"
+    return "near" if mine.regions & other.regions else "apart"
 
 
-def _why(mine: Scope, candidate: Candidate) -> str:
-    theirs = candidate.scope
+def _over(mine: Telling, other: Telling, alike: float | None) -> float | None:
+    """By how much two articles are more alike than they must be. None when nothing tells."""
+    where = nearness(mine, other)
+    least = LEAST[where]
+    hands = len(mine.countries & other.countries) > 1
+    foreign = mine.language != other.language
+    if foreign and where not in ("same", "within") and not hands:
+        return None
+    if hands:
+        least += SAME_HAND
+    elif len(mine.countries) > 1 and len(other.countries) > 1:
+        least += OTHER_HAND
+    return (UNCOMPARED if alike is None else alike) - least
+
+
+def _in(places: frozenset[str], countries: frozenset[str]) -> bool:
+    return any(way[:2] in countries for way in places)
+
+
+def _why(
+    mine: Telling,
+    actors: frozenset[str],
+    other: Telling,
+    alike: float | None,
+    candidate: Candidate,
+) -> str:
+    """What the event has in common with the nearest article of the story."""
     said = []
-    for name, a, b in (
-        ("theme", mine.themes, theirs.themes),
-        ("country", mine.countries, theirs.countries),
-        ("place", mine.places, theirs.places),
-        ("actor", mine.actors, theirs.actors),
+    for name, shared in (
+        ("theme", mine.themes & other.themes),
+        ("country", mine.common(other)),
+        ("place", {way.rpartition("/")[2] for way in mine.places & other.places}),
+        ("actor", actors & candidate.actors),
     ):
-        if a & b:
-            said.append(f"same {name} ({', '.join(sorted(a & b))})")
-    alike = "" if candidate.alike is None else f" words {candidate.alike:.2f} alike;"
+        if shared:
+            said.append(f"same {name} ({', '.join(sorted(shared))})")
+    where = nearness(mine, other)
+    if where == "within":
+        said.append("a place and its region")
+    elif where != "same":
+        said.append(
+            {
+                "unsaid": "no place told",
+                "passing": "a place named in passing",
+                "near": "one region",
+            }.get(where, "other places")
+        )
     hours = candidate.gap / timedelta(hours=1)
-    return f"{', '.join(said)};{alike} {hours:.0f} h apart"
+    words = "words not compared" if alike is None else f"words {alike:.2f} alike"
+    return f"{', '.join(said)}; {words}; {hours:.0f} h apart"

@@ -19,7 +19,7 @@ import xxhash
 from alerts.changes import OUTCOMES, Change, Decision, Outcome
 from alerts.events import Event, events, told
 from alerts.index import Copy, StoryIndex
-from alerts.joining import Joined, choose
+from alerts.joining import Joined, choose, telling
 from alerts.standing import changed, is_confirmed, is_late, merged, standing, states
 from alerts.voices import independent
 from streams.records import Flag, Report, State, Story, StoryArticle
@@ -63,7 +63,10 @@ def _place(
         return [_copied(story, report, told_events, copy, age) for story in copy.stories]
     changes: list[Change] = []
     for event in told_events:
-        found = _match(stories, report, event, copy)
+        aside = event is not told_events[0]
+        if aside:  # the lead is about the first
+            report = msgspec.structs.replace(report, countries=())
+        found = _match(stories, report, event, copy, aside=aside)
         if found is not None:
             if all(change.story.id != found.story.id for change in changes):
                 changes.append(_join(found.story, report, event, None, age, found.why))
@@ -73,14 +76,18 @@ def _place(
     return changes
 
 
-def _match(stories: StoryIndex, report: Report, event: Event, copy: Copy | None) -> Joined | None:
+def _match(
+    stories: StoryIndex, report: Report, event: Event, copy: Copy | None, *, aside: bool
+) -> Joined | None:
     """The open story that an event belongs to."""
     if copy is not None:
         for story in copy.stories:
             if event.scope.themes & {flag.theme for flag in story.flags}:
                 return Joined(story, f"takes in the text of {copy.article.url}")
+    mine = telling(report, event.scope)
     published = report.published or report.seen
-    return choose(event, stories.about(event, report.title, published))
+    found = stories.about(mine, published)
+    return choose(mine, event.scope.actors, found, aside=aside)
 
 
 def _open(report: Report, event: Event, age: Outcome | None, nth: int) -> Change:
@@ -265,6 +272,11 @@ def _article(
         decision=decision,
         why=why,
         flags=tuple(msgspec.structs.replace(flag, spans=()) for flag in flags),
+        language=report.language,
+        words=() if copy_of else report.words,
+        countries=report.countries,
+        places=() if copy_of else report.places,
+        passing=() if copy_of else report.passing,
     )
 
 

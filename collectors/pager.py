@@ -2,6 +2,7 @@
 and the row into one transaction)."""
 
 from functools import partial
+from typing import Final
 
 import structlog
 
@@ -21,6 +22,8 @@ from collectors.visits import Visits
 from streams.records import ARTICLES, encode
 
 log = structlog.get_logger(__name__)
+
+TEXT_BYTES: Final = 700_000  # a record on Kafka has a megabyte; a book in a page is no article
 
 
 class Pager:
@@ -85,6 +88,10 @@ class Pager:
                 now=self._clock(),
                 timeout_s=self._extract_timeout_s,
             )
+            if len(page.text.encode("utf-8", "replace")) > TEXT_BYTES:
+                raise ExtractError(
+                    f"text of more than {TEXT_BYTES:,} bytes", reason="too_large", url=item.url
+                )
             return Found(page, response.url)
         except (FetchError, ExtractError) as error:
             reason = error.reason

@@ -46,13 +46,13 @@ class Flagger:
 
     def flag(self, document: Document) -> list[Flag]:
         """Every development found, the strongest first. Never raises for any text."""
-        book = self._book(document)
+        book = self.book(document)
         if book is None:
             return []
         reading = read(book, document)
         return [] if reading is None else self._flags(reading)
 
-    def _book(self, document: Document) -> Rulebook | None:
+    def book(self, document: Document) -> Rulebook | None:
         """The rules of the text's language: as it says, unless its script says otherwise."""
         language = (document.language or "").split("-")[0].lower()
         sample = document.title[:100] + document.text[:200]
@@ -65,7 +65,7 @@ class Flagger:
 
     def read(self, document: Document) -> Reading | None:
         """A document taken apart in full. None when no rules are for its language."""
-        book = self._book(document)
+        book = self.book(document)
         return None if book is None else read(book, document, whole=True)
 
     def _flags(self, reading: Reading) -> list[Flag]:

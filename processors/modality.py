@@ -48,10 +48,13 @@ class Modality:
             ("expected", mask("expected")),
         )
         self._since = {"منذ", "since", "depuis"}
-        self._dated = {"تفاهم", "اتفاق", "اتفاقية", "معاهدة", "قرار", "القرار", "خطوط", "حدود",
+        self._dated = {"هدنة", "تفاهم", "اتفاق", "اتفاقية", "معاهدة", "قرار", "القرار", "خطوط", "حدود",
                        "agreement", "resolution", "treaty", "accord"}  # fmt: skip
         self._speech = mask("speech")
         self._fold = book.lexicon.normaliser.fold
+        self._made = {self._fold(word) for word in (
+            "الموقع", "الموقعة", "المبرم", "المبرمة", "المتفق", "المعقود", "المعقودة",
+        )}  # fmt: skip
         self._headline = headline
         self._published = published.year if published else None
         self._tokens = tokens
@@ -118,7 +121,9 @@ class Modality:
         return False
 
     def _names(self, at: int, tokens: list[str]) -> bool:
-        """Whether a year is but the name of an agreement (تفاهم 2003)."""
+        """Whether a year is but the name of an agreement (تفاهم 2003, الموقع عام 2003)."""
+        if any(self._fold(token) in self._made for token in tokens[max(0, at - 3) : at]):
+            return True
         before = self._fold(tokens[at - 1]) if at else ""
         return any(before.endswith(word) for word in self._dated)
 

@@ -13,7 +13,9 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from processors.atlas import Atlas
 from processors.flagger import Document, Flagger
+from processors.lead import Lead, read_lead
 from processors.sketch import sketch
 from streams.log import Clock, Message, Stage, Transaction
 from streams.metrics import StageMetrics
@@ -62,7 +64,17 @@ def credited(text: str) -> str | None:
     return None
 
 
-def report(article: Article, flags: list[Flag], digest: str, *, backfill: bool = False) -> Report:
+_NO_LEAD: Final = Lead()
+
+
+def report(
+    article: Article,
+    flags: list[Flag],
+    digest: str,
+    *,
+    lead: Lead = _NO_LEAD,
+    backfill: bool = False,
+) -> Report:
     """All an alert needs of an article."""
     return Report(
         article_id=article.id,
@@ -81,6 +93,10 @@ def report(article: Article, flags: list[Flag], digest: str, *, backfill: bool =
         credited=credited(article.text),
         rules=digest,
         flags=tuple(flags),
+        words=lead.words,
+        countries=lead.countries,
+        places=lead.places,
+        passing=lead.passing,
     )
 
 
@@ -97,6 +113,7 @@ class Processor:
         metrics: StageMetrics,
     ) -> None:
         self._flagger = flagger
+        self._atlas = Atlas()
         self._flags = Counter(
             "rasid_flags", "Flags found, by theme and development.", ["theme", "development"],
             registry=registry,
@@ -133,20 +150,21 @@ class Processor:
     def _handle(self, message: Message, tx: Transaction) -> None:
         article = decode(Article, message.value)
         flagger = self._flagger
+        document = Document(
+            title=article.title,
+            text=article.text,
+            language=article.language,
+            source=article.source,
+            source_country=article.country,
+            published=article.published,
+        )
         with self._seconds.time():
-            flags = flagger.flag(
-                Document(
-                    title=article.title,
-                    text=article.text,
-                    language=article.language,
-                    source=article.source,
-                    source_country=article.country,
-                    published=article.published,
-                )
-            )
+            flags = flagger.flag(document)
         if not flags and article.revision <= 1:
             return
         for flag in flags:
             self._flags.labels(flag.theme, flag.development).inc()
-        made = report(article, flags, flagger.digest, backfill=message.topic == BACKFILL)
+        book = flagger.book(document)
+        lead = read_lead(document, book, self._atlas) if flags else _NO_LEAD
+        made = report(article, flags, flagger.digest, lead=lead, backfill=message.topic == BACKFILL)
         tx.append(FLAGS, article.id, encode(made))

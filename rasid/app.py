@@ -58,7 +58,7 @@ from streams.carriers import open_log
 from streams.errors import LogError, LogUnavailable, RasidError
 from streams.kafka_options import Security
 from streams.log import Log
-from streams.metrics import StageMetrics
+from streams.metrics import LogMetrics, StageMetrics
 
 log = structlog.get_logger(__name__)
 
@@ -89,7 +89,11 @@ def log_url(config: Config) -> str:
     return config.log or f"sqlite://{Path.cwd() / 'rasid.db'}"
 
 
-def configured_log(config: Config, clock: Callable[[], datetime] = now) -> Log:
+def configured_log(
+    config: Config,
+    clock: Callable[[], datetime] = now,
+    metrics: LogMetrics | None = None,
+) -> Log:
     """The log that the configuration names; nothing is opened yet."""
     part = config.kafka
     security = Security(
@@ -101,7 +105,9 @@ def configured_log(config: Config, clock: Callable[[], datetime] = now) -> Log:
         user=part.user,
         password=part.password.get_secret_value() if part.password else None,
     )
-    return open_log(log_url(config), clock=clock, instance=config.instance, security=security)
+    return open_log(
+        log_url(config), clock=clock, instance=config.instance, security=security, metrics=metrics
+    )
 
 
 def sources(config: Config) -> list[Source]:
@@ -236,6 +242,7 @@ def max_ages(config: Config) -> dict[str, float]:
         records.FLAGS: part.flags,
         records.ALERTS: part.alerts,
         records.DEADLETTERS: part.deadletters,
+        records.SETTLED: part.deadletters,
         records.ENTRIES: part.entries,
         records.STORIES: part.stories,
         records.DELIVERIES: part.deliveries,
@@ -264,7 +271,7 @@ class App:
             self._endpoint = Endpoint(
                 bind(*serve_address(config.serve)), self.registry, self.unready, self._atom
             )
-        self._log: Log = configured_log(config, clock)
+        self._log: Log = configured_log(config, clock, LogMetrics(self.registry))
         metrics = self._stage_metrics = StageMetrics(self.registry)
         self._collector: Collector | None = None
         self._processor: Processor | None = None

@@ -6,11 +6,17 @@ from urllib.parse import unquote, urlsplit
 from streams.errors import ConfigError
 from streams.kafka_options import Security, kafka_options
 from streams.log import Clock, Log
+from streams.metrics import LogMetrics
 from streams.sqlite import SqliteLog
 
 
 def open_log(
-    url: str, *, clock: Clock, instance: str = "", security: Security | None = None
+    url: str,
+    *,
+    clock: Clock,
+    instance: str = "",
+    security: Security | None = None,
+    metrics: LogMetrics | None = None,
 ) -> Log:
     """The log at `url`: `sqlite:///var/lib/rasid/rasid.db`, always an absolute path, or
     `kafka://host:9092,host:9092`.
@@ -23,7 +29,7 @@ def open_log(
     if scheme == "kafka":
         from streams.kafka import KafkaLog
 
-        return KafkaLog(kafka_options(url, instance, security), clock=clock)
+        return KafkaLog(kafka_options(url, instance, security), clock=clock, metrics=metrics)
     raise ConfigError(
         f"log: {url!r} names no log that Rasid knows; write sqlite:///absolute/path/rasid.db or"
         " kafka://host:9092"

@@ -1,7 +1,8 @@
 """The log on Apache Kafka, for more than one machine.
 
     KafkaLog ── stage() ──▶ KafkaStage   a member of its group (streams.kafka_stage)
-        │                     ├── Member   partitions and reading     (streams.kafka_member)
+        │                     ├── Member   of the group: partitions   (streams.kafka_member)
+        │                     ├── Inbox    read, given out, position  (streams.kafka_inbox)
         │                     ├── Writer   transactions               (streams.kafka_writer)
         │                     └── Tables   restored, looked into      (streams.kafka_tables)
         ├── read()                         (Reader: streams.kafka_reader)
@@ -34,6 +35,7 @@ from streams.kafka_stage import KafkaStage
 from streams.kafka_tables import Store
 from streams.kafka_topics import Cluster
 from streams.log import Clock, Message, Positions, Row, TopicInfo
+from streams.metrics import LogMetrics
 from streams.records import TABLES, TOPICS
 
 LOOKED_AT: Final = 100  # offsets up to which `lag` counts exactly
@@ -42,10 +44,12 @@ LOOKED_AT: Final = 100  # offsets up to which `lag` counts exactly
 class KafkaLog:
     """Implements `streams.log.Log`."""
 
-    def __init__(self, options: KafkaOptions, *, clock: Clock) -> None:
+    def __init__(
+        self, options: KafkaOptions, *, clock: Clock, metrics: LogMetrics | None = None
+    ) -> None:
         self._options = options
         self._clock = clock
-        self._cluster = Cluster(options)
+        self._cluster = Cluster(options, metrics)
         self._reader = Reader(self._cluster)
         self._lock = threading.Lock()
         self._stages: weakref.WeakSet[KafkaStage] = weakref.WeakSet()
@@ -114,7 +118,10 @@ class KafkaLog:
 
     def topics(self) -> Sequence[TopicInfo]:
         with translated(self._options):
-            by_name = {name: self._existing(name) for name in (*sorted(TOPICS), *sorted(TABLES))}
+            self._existing(TOPICS[0])
+            by_name = {
+                n: some for n in (*sorted(TOPICS), *sorted(TABLES)) if (some := self._cluster.of(n))
+            }
             starts, ends = self._reader.bounds([tp for some in by_name.values() for tp in some])
             looks = kafka_look.look(self._cluster, self._reader, by_name, starts, ends)
             positions = self._cluster.positions()

@@ -2,6 +2,7 @@
 log's words.
 """
 
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ RECORD_BYTES: Final = 1_000_000  # of one record, key and headers with it; the b
 # is 1,048,588 bytes a batch unless configured
 BOOTSTRAP_S: Final = 5.0  # until the first broker must have answered
 REQUEST_S: Final = 10.0
+KNOCK_S: Final = 2.0
 BACKOFF_MS: Final = 5  # of the producer: without it every second transaction waits 100 ms
 RECONNECT_MAX_MS: Final = 1000  # a broker that comes back is found within a second
 
@@ -123,6 +125,31 @@ _DENIED: Final = (
 )
 
 
+def _refusal(options: KafkaOptions) -> str | None:
+    """Why no broker lets us in, found out by knocking: the client library says only that none
+    did. None when none can be reached at all."""
+    security = options.security
+    if not (security.tls or security.mechanism):
+        return None
+    for broker in options.brokers:
+        host, _, port = broker.rpartition(":")
+        host = host.strip("[]")
+        try:
+            with socket.create_connection((host, int(port)), timeout=KNOCK_S) as plain:
+                if security.tls:
+                    _context(security).wrap_socket(plain, server_hostname=host).close()
+        except ssl.SSLError as error:
+            return f"its certificate is not trusted ({error}); look at `kafka.ca`"
+        except OSError:
+            continue
+        if security.mechanism:
+            return (
+                f"{broker} takes connections, but not the login of {security.user!r} by"
+                f" {security.mechanism}; look at `kafka.user` and `kafka.password`"
+            )
+    return None
+
+
 @contextmanager
 def translated(options: KafkaOptions) -> Iterator[None]:
     """Turn kafka-python's errors into the log's; what is no error of the cluster's passes."""
@@ -139,6 +166,8 @@ def translated(options: KafkaOptions) -> Iterator[None]:
             reason="denied",
         ) from error
     except kafka_errors.KafkaError as error:
+        if "bootstrap" in str(error) and (refusal := _refusal(options)):
+            raise LogUnavailable(f"{options.shown}: {refusal}", reason="denied") from error
         raise LogUnavailable(
             f"{options.shown}: no answer ({type(error).__name__}: {error}); is a broker up, and"
             " is `log:` right?",

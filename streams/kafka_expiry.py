@@ -29,7 +29,8 @@ class Found(NamedTuple):
 def passed_over(cluster: Cluster, partitions: Iterable[TopicPartition]) -> dict[Any, Ranges]:
     """What readers are to pass over, of each partition that has such."""
     group = _group(cluster)
-    noted = cluster.admin().list_group_offsets({group: list(partitions)})[group]
+    asked = {group: list(partitions)}
+    noted = cluster.ask(lambda admin: admin.list_group_offsets(asked))[group]
     return {tp: _ranges(at.metadata) for tp, at in noted.items() if at.metadata}
 
 
@@ -62,7 +63,7 @@ def expire(
         if it.passed_over != noted.get(tp, [])
     }
     if notes:
-        cluster.admin().alter_group_offsets(_group(cluster), notes)
+        cluster.ask(lambda admin: admin.alter_group_offsets(_group(cluster), notes))
     cuts = {tp: it.cut for tp, it in found.items() if it.cut > starts[tp]}
     if cuts:
         cluster.delete_before(cuts)

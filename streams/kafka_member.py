@@ -53,6 +53,7 @@ class Member:
             assignment = self._consumer.assignment()
             if assignment and not self._turns.leaving:
                 self._turns.given = False
+                self._cluster.metrics.rebalances.labels(self._stage).inc()
                 self._generation = self.metadata().generation_id
                 self.owned = tuple(sorted(assignment))
                 return True
@@ -66,6 +67,7 @@ class Member:
         if not self._turns.given:
             return found
         self._turns.given = False
+        self._cluster.metrics.rebalances.labels(self._stage).inc()
         generation = self.metadata().generation_id
         is_next = generation == self._generation + 1 and not self._turns.lost
         self._turns.lost = False

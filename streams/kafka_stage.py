@@ -15,7 +15,6 @@ import os
 import tempfile
 import threading
 import time
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -23,12 +22,12 @@ from pathlib import Path
 from typing import Final
 
 from kafka import errors as kafka_errors
-from kafka.structs import TopicPartition
 
 from streams.errors import IdentityTaken, LogUnavailable, OwnershipLost
-from streams.kafka_client import REQUEST_S, translated
+from streams.kafka_client import translated
+from streams.kafka_inbox import Inbox
 from streams.kafka_member import Member
-from streams.kafka_records import Outgoing, message_of, outgoing
+from streams.kafka_records import Outgoing, outgoing
 from streams.kafka_tables import Tables
 from streams.kafka_topics import Cluster
 from streams.kafka_writer import Writer
@@ -53,11 +52,7 @@ class KafkaStage:
         self._member: Member | None = None
         self._writer: Writer | None = None
         self._tables: Tables | None = None
-        self._positions: dict[TopicPartition, int] = {}  # as committed
-        self._cursors: dict[TopicPartition, int] = {}  # where the next poll goes on
-        self._given: dict[TopicPartition, deque[int]] = {}  # offsets given out, not committed
-        self._heard = time.monotonic()  # of the brokers
-        self._waiting: dict[str, deque[Message]] = {}  # read, not given out, by topic
+        self._inbox: Inbox | None = None
 
     # --- the seat -------------------------------------------------------------------------
 
@@ -92,10 +87,9 @@ class KafkaStage:
         alone = all(slots[tp.topic][self._cluster.logical(tp.topic)] == 1 for tp in member.owned)
         slot = "0" if alone else f"{self._cluster.options.instance}.0"
         self._writer = Writer(self._cluster, self._cluster.transactional_id(self.name, slot))
-        self._positions = member.start()
+        positions = member.start()
         self._tables = Tables(self._cluster, self.name, member.owned)
-        self._given = {tp: deque() for tp in member.owned}
-        self.rewind()
+        self._inbox = Inbox(self._cluster, member, self.name, self._reads, positions)
 
     def close(self) -> None:
         with self._lock:
@@ -114,7 +108,7 @@ class KafkaStage:
     def _forget(self) -> None:
         writer, self._writer = self._writer, None
         tables, self._tables = self._tables, None
-        self._positions, self._cursors, self._given, self._waiting = {}, {}, {}, {}
+        self._inbox = None
         if writer is not None:
             writer.close()
         if tables is not None:
@@ -142,14 +136,14 @@ class KafkaStage:
         self._seat.leave()
 
     @contextmanager
-    def _working(self) -> Iterator[tuple[Member, Writer, Tables]]:
+    def _working(self) -> Iterator[tuple[Inbox, Writer, Tables]]:
         """The seat, for one call. What the cluster refuses loses it."""
         with self._lock:
-            if self._member is None or self._writer is None or self._tables is None:
+            if self._inbox is None or self._writer is None or self._tables is None:
                 raise OwnershipLost(f"stage {self.name} is not acquired")
             try:
                 with translated(self._cluster.options):
-                    yield self._member, self._writer, self._tables
+                    yield self._inbox, self._writer, self._tables
             except OwnershipLost:
                 self._forget()
                 raise
@@ -165,108 +159,32 @@ class KafkaStage:
     # --- reading --------------------------------------------------------------------------
 
     def poll(self, max_records: int, timeout_s: float) -> Sequence[Message]:
-        deadline = time.monotonic() + timeout_s
-        with self._working() as (member, _, _):
-            if not self._reads:
-                self._fetch(member, timeout_s)  # stay a living member
-                self._listen(member)
-                return ()
-            while True:
-                if messages := self._take(member, max_records):
-                    self._heard = time.monotonic()
-                    return messages
-                left = deadline - time.monotonic()
-                if left > 0:
-                    self._fetch(member, left)
-                elif timeout_s > 0:
-                    self._listen(member)
-                    return ()
-                else:  # no time to wait for the broker to tell: ask it
-                    self._fetch_all(member, self._reads)
-                    return self._take(member, max_records)
-
-    def _listen(self, member: Member) -> None:
-        """A consumer says nothing of brokers that are away, nor of another under its name:
-        where it has brought nothing for a while, ask."""
-        if time.monotonic() - self._heard > LISTEN_S:
-            member.check()
-            self._cluster.stable_ends(member.owned)
-            self._heard = time.monotonic()
+        with self._working() as (inbox, _, _):
+            return inbox.poll(max_records, timeout_s)
 
     def rewind(self) -> None:
         with self._lock:
-            if self._member is not None:
-                self._cursors = dict(self._positions)
-                self._waiting = {topic: deque() for topic in self._reads}
-                self._member.seek(self._positions)
-
-    def _take(self, member: Member, max_records: int) -> Sequence[Message]:
-        """Messages that were read, of the most urgent topic that has any."""
-        for number, topic in enumerate(self._reads):
-            if self._waiting[topic]:
-                if number and self._fetch_all(member, self._reads[:number]):
-                    return self._take(member, max_records)
-                return self._give(topic, max_records)
-        return ()
-
-    def _give(self, topic: str, max_records: int) -> Sequence[Message]:
-        waiting = self._waiting[topic]
-        messages = [waiting.popleft() for _ in range(min(max_records, len(waiting)))]
-        physical = self._cluster.physical(topic)
-        for message in messages:
-            tp = TopicPartition(physical, message.partition)
-            self._cursors[tp] = message.offset + 1
-            given = self._given[tp]
-            if not given or given[-1] < message.offset:
-                given.append(message.offset)
-        return messages
-
-    def _fetch(self, member: Member, timeout_s: float) -> None:
-        found = member.poll(timeout_s)
-        if found is None:  # the group was formed anew and left us what we had
-            self._waiting = {topic: deque() for topic in self._reads}
-            member.seek(self._cursors)
-            return
-        for tp, records in found.items():
-            topic = self._cluster.logical(tp.topic)
-            cursor = self._cursors[tp]
-            self._waiting[topic].extend(
-                message_of(record, topic) for record in records if record.offset >= cursor
-            )
-
-    def _fetch_all(self, member: Member, topics: Sequence[str]) -> bool:
-        """Read on until there is a message of `topics`, or certainly none; whether there is."""
-        names = {self._cluster.physical(topic) for topic in topics}
-        ends = self._cluster.stable_ends(tp for tp in member.owned if tp.topic in names)
-        deadline = time.monotonic() + REQUEST_S
-        while not any(self._waiting[topic] for topic in topics):
-            if all(member.position(tp) >= end for tp, end in ends.items()):
-                return False
-            if time.monotonic() > deadline:
-                raise LogUnavailable(
-                    f"{self._cluster.options.shown}: records cannot be read", reason="away"
-                )
-            self._fetch(member, 0.05)
-        return True
+            if self._inbox is not None:
+                self._inbox.rewind()
 
     # --- writing --------------------------------------------------------------------------
 
     def commit(self, tx: Transaction, after: Iterable[Message] = ()) -> None:
-        with self._working() as (member, writer, tables):
-            moved = self._moved(after)
+        with self._working() as (inbox, writer, tables):
+            moved = inbox.moved(after)
             if not (tx or moved):
                 return
             now_us = to_us(self._clock())
             # What cannot be stored shows here, before anything is sent.
             records = [*self._appends(tx, now_us), *tables.outgoing(tx, now_us)]
             if not self._reads:
-                self._fetch(member, 0.0)  # a stage that never polls must answer its group
-            fence = member.owned[0]
+                inbox.tend()  # a stage that never polls must answer its group
             try:
-                writer.write(records, moved or {fence: self._positions[fence]}, member.metadata())
+                writer.write(records, moved or inbox.fence(), inbox.member.metadata())
             except kafka_errors.KafkaError as error:
+                self._cluster.metrics.commits_failed.labels(self.name).inc()
                 with suppress(kafka_errors.KafkaError):
-                    member.check()
+                    inbox.member.check()
                 raise OwnershipLost(
                     f"{self._cluster.options.shown}: a commit of stage {self.name} was refused or"
                     f" not answered ({type(error).__name__}: {error}); it is looked up and gone on"
@@ -275,36 +193,7 @@ class KafkaStage:
             # Only now is it true in memory as well.
             tables.apply(tx, now_us)
             for tp, offset in moved.items():
-                self._move(tp, offset)
-
-    def _move(self, tp: TopicPartition, offset: int) -> None:
-        self._positions[tp] = offset
-        given = self._given[tp]
-        while given and given[0] < offset:
-            given.popleft()
-        if self._cursors[tp] < offset:  # rewound since it was given out
-            self._cursors[tp] = offset
-            topic = self._cluster.logical(tp.topic)
-            self._waiting[topic] = deque(
-                m for m in self._waiting[topic] if m.partition != tp.partition or m.offset >= offset
-            )
-
-    def _moved(self, after: Iterable[Message]) -> dict[TopicPartition, int]:
-        """Where the position stands after these messages. ValueError where one was skipped."""
-        counts: dict[TopicPartition, int] = {}
-        moved: dict[TopicPartition, int] = {}
-        for message in after:
-            tp = TopicPartition(self._cluster.physical(message.topic), message.partition)
-            if tp not in self._given:
-                raise ValueError(f"stage {self.name} does not read {message.topic}")
-            number = counts.get(tp, 0)
-            given = self._given[tp]
-            if number >= len(given) or given[number] != message.offset:
-                expected = given[number] if number < len(given) else "nothing"
-                raise ValueError(f"{message.topic}: {expected} comes next, not {message.offset}")
-            counts[tp] = number + 1
-            moved[tp] = message.offset + 1
-        return moved
+                inbox.move(tp, offset)
 
     def _appends(self, tx: Transaction, now_us: int) -> list[Outgoing]:
         counts = self._cluster.partitions()

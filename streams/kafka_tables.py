@@ -196,12 +196,16 @@ class Tables:
         settle_s = 2 * self._cluster.options.session_s
         starts, ends = self._reader.bounds(partitions, settle_s)
         total = sum(ends[tp] - starts[tp] for tp in partitions)
+        metrics = self._cluster.metrics
         for page in self._reader.pages(starts, ends):
             self._store.take(table, page)
             records += len(page)
+            metrics.restored.labels(table).inc(len(page))
+            metrics.restoring.labels(table).set(max(total - records, 0))
             if time.monotonic() - told > PROGRESS_S:
                 told = time.monotonic()
                 log.info("table_restoring", table=table, records=records, of=total)
+        metrics.restoring.labels(table).set(0)
         if records:
             log.info(
                 "table_restored",

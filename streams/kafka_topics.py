@@ -14,8 +14,9 @@ it, partition by partition.
 
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final, TypeVar
 
 import structlog
 from kafka import KafkaAdminClient
@@ -23,21 +24,33 @@ from kafka import errors as kafka_errors
 from kafka.admin import MemberToRemove, OffsetSpec
 from kafka.protocol.consumer import IsolationLevel
 from kafka.structs import OffsetAndMetadata, TopicPartition
+from prometheus_client import CollectorRegistry
 
 from streams import kafka_client
 from streams.errors import LogCorrupt, LogUnavailable
 from streams.kafka_client import REQUEST_S
 from streams.kafka_options import KafkaOptions
+from streams.metrics import LogMetrics
 from streams.records import (
     ARTICLES,
     BACKFILL,
     DELIVERIES,
     ENTRIES,
     FEEDS,
+    SETTLED,
     SILENCES,
     STORIES,
     TABLES,
     TOPICS,
+)
+
+T = TypeVar("T")
+_MOVED: Final = (
+    kafka_errors.KafkaConnectionError,
+    kafka_errors.NodeNotReadyError,
+    kafka_errors.NotCoordinatorError,
+    kafka_errors.CoordinatorNotAvailableError,
+    kafka_errors.RequestTimedOutError,
 )
 
 log = structlog.get_logger(__name__)
@@ -46,6 +59,7 @@ MANY: Final = frozenset({ARTICLES, BACKFILL, FEEDS, ENTRIES})
 OWNED: Final[Mapping[str, tuple[str, ...]]] = {  # the first is what a stage's group divides
     "collect": (FEEDS, ENTRIES),
     "alert": (STORIES, DELIVERIES, SILENCES),
+    "operate": (SETTLED,),
 }
 _NOBODYS: Final = SILENCES  # what the group of a stage divides that has neither topic nor table
 _KEPT: Final = {
@@ -64,9 +78,11 @@ _COMPACTED: Final = {
 class Cluster:
     """What the stages and readers of one log share. Safe between threads."""
 
-    def __init__(self, options: KafkaOptions) -> None:
+    def __init__(self, options: KafkaOptions, metrics: LogMetrics | None = None) -> None:
         self.options = options
+        self.metrics = metrics or LogMetrics(CollectorRegistry())
         self._lock = threading.Lock()
+        self._asking = threading.RLock()
         self._admin: KafkaAdminClient | None = None
         self._partitions: dict[str, int] = {}
         self._unsettled: set[str] = set()  # transactional ids
@@ -118,7 +134,7 @@ class Cluster:
         if fresh or len(self._partitions) < len(TOPICS) + len(TABLES):
             names = {self.physical(name): name for name in (*TOPICS, *TABLES)}
             found = {}
-            for topic in self.admin().describe_topics(list(names)):
+            for topic in self.ask(lambda admin: admin.describe_topics(list(names))):
                 if topic["error_code"] == 0:
                     found[names[topic["name"]]] = len(topic["partitions"])
             self._partitions = found
@@ -143,22 +159,38 @@ class Cluster:
             for name in names
         }
         try:
-            self.admin().create_topics(topics, wait_for_metadata=True)
+            self.ask(lambda admin: admin.create_topics(topics, wait_for_metadata=True))
         except kafka_errors.TopicAlreadyExistsError:  # another instance was faster, with some
             for topic, settings in topics.items():
                 try:
-                    self.admin().create_topics({topic: settings}, wait_for_metadata=True)
+                    self._create_one(topic, settings)
                 except kafka_errors.TopicAlreadyExistsError:
                     continue
         log.info("topics_created", topics=sorted(topics))
 
+    def _create_one(self, topic: str, settings: Mapping[str, Any]) -> None:
+        self.ask(lambda admin: admin.create_topics({topic: settings}, wait_for_metadata=True))
+
     # --- asking the cluster ---------------------------------------------------------------
 
-    def admin(self) -> KafkaAdminClient:
-        with self._lock:
-            if self._admin is None:
-                self._admin = kafka_client.admin(self.options)
-            return self._admin
+    def ask(self, call: Callable[[KafkaAdminClient], T]) -> T:
+        """Call the admin client, one at a time; where that fails, once more with a fresh one: it
+        does not forget coordinators that have moved, or died."""
+        with self._asking:
+            try:
+                return call(self._opened())
+            except _MOVED:
+                self.close()
+            try:
+                return call(self._opened())
+            except _MOVED:
+                self.close()
+                raise
+
+    def _opened(self) -> KafkaAdminClient:
+        if self._admin is None:
+            self._admin = kafka_client.admin(self.options)
+        return self._admin
 
     def beginnings(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         return self._offsets(partitions, OffsetSpec.EARLIEST)
@@ -181,7 +213,9 @@ class Cluster:
         asked = dict.fromkeys(partitions, spec)
         if not asked:
             return {}
-        found = self.admin().list_partition_offsets(asked, isolation_level=isolation)
+        found = self.ask(
+            lambda admin: admin.list_partition_offsets(asked, isolation_level=isolation)
+        )
         return {partition: offset.offset for partition, offset in found.items()}
 
     def committed(self, transactional_id: str) -> None:
@@ -196,7 +230,7 @@ class Cluster:
             waited_for, self._unsettled = self._unsettled, set()
         deadline = time.monotonic() + REQUEST_S
         while waited_for:
-            found = self.admin().describe_transactions(sorted(waited_for))
+            found = self._transactions(waited_for)
             waited_for = {name for name, it in found.items() if it.state.startswith("Prepare")}
             if waited_for and time.monotonic() > deadline:
                 raise LogUnavailable(
@@ -205,11 +239,15 @@ class Cluster:
                 )
             time.sleep(0.001 if waited_for else 0)
 
+    def _transactions(self, ids: Iterable[str]) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.ask(lambda admin: admin.describe_transactions(sorted(ids)))
+        return found
+
     def positions(self) -> dict[str, dict[TopicPartition, int]]:
         """stage → where it stands in each partition it reads."""
         self.settle()
         mark = self.group("")
-        groups = [g["group_id"] for g in self.admin().list_groups()]
+        groups = [g["group_id"] for g in self.ask(lambda admin: admin.list_groups())]
         mine = [group for group in groups if group.startswith(mark)]
         if not mine:
             return {}
@@ -217,30 +255,31 @@ class Cluster:
             group.removeprefix(mark): {
                 tp: at.offset for tp, at in offsets.items() if at.offset >= 0
             }
-            for group, offsets in self.admin().list_group_offsets(mine).items()
+            for group, offsets in self.ask(lambda admin: admin.list_group_offsets(mine)).items()
         }
 
     def set_positions(self, stage: str, offsets: Mapping[TopicPartition, int]) -> None:
         notes = {tp: OffsetAndMetadata(offset, "", -1) for tp, offset in offsets.items()}
-        self.admin().alter_group_offsets(self.group(stage), notes)
+        self.ask(lambda admin: admin.alter_group_offsets(self.group(stage), notes))
 
     def members(self, stage: str, instance: str) -> list[str]:
         """Under which ids the group of a stage has an instance of that name: one, or none."""
         group = self.group(stage)
-        found = self.admin().describe_groups([group])[group]
+        found = self.ask(lambda admin: admin.describe_groups([group]))[group]
         return [m["member_id"] for m in found["members"] if m["group_instance_id"] == instance]
 
     def leave(self, stage: str) -> None:
         """Take this instance out of the stage's group at once: a static member would be waited
         for until its session ends."""
         member = MemberToRemove(group_instance_id=self.options.instance, reason="stopped")
-        self.admin().remove_group_members(self.group(stage), [member])
+        self.ask(lambda admin: admin.remove_group_members(self.group(stage), [member]))
 
     def delete_before(self, offsets: Mapping[TopicPartition, int]) -> None:
-        self.admin().delete_records(dict(offsets))
+        self.ask(lambda admin: admin.delete_records(dict(offsets)))
 
     def close(self) -> None:
-        with self._lock:
+        with self._asking:
             admin, self._admin = self._admin, None
-        if admin is not None:
-            admin.close()
+            if admin is not None:
+                with suppress(kafka_errors.KafkaError):
+                    admin.close()

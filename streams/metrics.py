@@ -51,3 +51,33 @@ class StageMetrics:
         """Take every stage's from `Log.lag()`, for stages that do not run here too."""
         for stage, records in lag.items():
             self.lag.labels(stage).set(records)
+
+
+class LogMetrics:
+    """What a log on Kafka tells Prometheus; a SQLite file leaves them at zero."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.rebalances = Counter(
+            "rasid_log_rebalances",
+            "Times that a stage's group was formed anew around this instance (Kafka).",
+            ["stage"],
+            registry=registry,
+        )
+        self.commits_failed = Counter(
+            "rasid_log_commits_failed",
+            "Transactions of a stage that were refused, aborted or not answered (Kafka).",
+            ["stage"],
+            registry=registry,
+        )
+        self.restored = Counter(
+            "rasid_log_restored_records",
+            "Records read to restore a table (Kafka).",
+            ["table"],
+            registry=registry,
+        )
+        self.restoring = Gauge(
+            "rasid_log_restoring_records",
+            "Records still to be read until a table is restored (Kafka).",
+            ["table"],
+            registry=registry,
+        )

@@ -15,6 +15,7 @@ characters (Python's `str` indices) of the raw title or text, end exclusive.
 | Story      | table rasid.stories                 | story id     | one partition |
 | Delivery   | table rasid.deliveries              | alert id     | one partition |
 | Silence    | table rasid.silences                | silence id   | one partition |
+| Settled    | table rasid.settled                 | letter id    | one partition |
 """
 
 from datetime import datetime
@@ -38,7 +39,8 @@ ENTRIES: Final = "rasid.entries"
 STORIES: Final = "rasid.stories"
 DELIVERIES: Final = "rasid.deliveries"
 SILENCES: Final = "rasid.silences"
-TABLES: Final = (FEEDS, ENTRIES, STORIES, DELIVERIES, SILENCES)
+SETTLED: Final = "rasid.settled"
+TABLES: Final = (FEEDS, ENTRIES, STORIES, DELIVERIES, SILENCES, SETTLED)
 
 Theme = Literal["ceasefire", "oil_field", "foreign_force"]
 THEMES: Final[tuple[Theme, ...]] = ("ceasefire", "oil_field", "foreign_force")
@@ -146,6 +148,10 @@ class Report(Record, frozen=True, kw_only=True):
     credited: str | None = None  # outlet or agency the text credits
     rules: str = ""  # digest of the rules that decided
     flags: tuple[Flag, ...] = ()
+    words: tuple[int, ...] = ()  # of headline and lead, hashed: see processors.lead
+    countries: tuple[str, ...] = ()  # that headline and lead speak of most
+    places: tuple[str, ...] = ()  # where it is, by headline and lead: see processors.atlas
+    passing: tuple[str, ...] = ()  # other places that the lead names
 
 
 class StoryArticle(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,6 +169,11 @@ class StoryArticle(msgspec.Struct, frozen=True, kw_only=True):
     decision: str = ""  # why it brought a message, or none: closed set, see alerts.stories
     why: str = ""  # why it is in this story, for a person to read
     flags: tuple[Flag, ...] = ()  # what it tells of it, without spans; of a copy, what it adds
+    language: str = ""
+    words: tuple[int, ...] = ()  # this and what follows as its Report has it; of a copy, none
+    countries: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+    passing: tuple[str, ...] = ()
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -295,6 +306,13 @@ class DeadLetter(Record, frozen=True, kw_only=True):
     attempts: int = 1
     value: str  # the record's bytes, as text if they are UTF-8, else base64
     encoding: Literal["utf-8", "base64"] = "utf-8"
+
+
+class Settled(Record, frozen=True, kw_only=True):
+    """What a person did about a dead letter."""
+
+    what: Literal["replayed", "dropped"]
+    at: datetime
 
 
 class FeedState(Record, frozen=True, kw_only=True):

@@ -12,7 +12,18 @@ from typing import Annotated
 import typer
 
 from rasid import __version__
-from rasid.cli import config, demo, feeds, flag, log, rules, run, silence, stories
+from rasid.cli import (
+    config,
+    deadletters,
+    demo,
+    feeds,
+    flag,
+    log,
+    rules,
+    run,
+    silence,
+    stories,
+)
 from rasid.cli.common import fail
 from streams.errors import RasidError
 
@@ -57,6 +68,7 @@ app.add_typer(stories.stories_app, name="stories")
 app.add_typer(stories.alerts_app, name="alerts")
 app.add_typer(stories.route_app, name="route")
 app.add_typer(silence.app, name="silence")
+app.add_typer(deadletters.app, name="deadletters")
 
 
 def main() -> None:

@@ -18,10 +18,16 @@ from typing import Final
 
 from streams.errors import ConfigError
 
-KAFKA: Final = "org.apache.kafka:kafka_2.13:4.2.0"
+KAFKA: Final = "org.apache.kafka:kafka_2.13:4.2.0+org.slf4j:slf4j-simple:1.7.36"
 UP_S: Final = 60.0
 # A small heap and a quick start are worth more here than speed after an hour.
-JVM: Final = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xms128m", "-Xmx512m")
+JVM: Final = (
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-Xms128m",
+    "-Xmx512m",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+)
 
 
 @dataclass
@@ -158,7 +164,8 @@ class Brokers:
         self, folder: Path, count: int = 1, settings: Mapping[str, str] | None = None
     ) -> None:
         """`settings`: broker properties beside the usual ones; `rasid.scram.…` names users
-        as StorageTool's --add-scram takes them; PORT in a value stands for the broker's."""
+        as StorageTool's --add-scram takes them; {port} and {control} in a value stand for the
+        node's two ports."""
         ports = _free_ports(2 * count)
         clients, controllers = ports[:count], ports[count:]
         voters = ",".join(f"{n}@127.0.0.1:{port}" for n, port in enumerate(controllers, 1))
@@ -170,7 +177,7 @@ class Brokers:
                 port=port,
                 folder=folder / f"broker-{n}",
                 settings={
-                    key: value.replace("PORT", str(port)).replace("CONTROL", str(control))
+                    key: value.replace("{port}", str(port)).replace("{control}", str(control))
                     for key, value in (settings or {}).items()
                 },
                 voters=voters,

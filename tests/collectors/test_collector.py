@@ -66,6 +66,18 @@ def test_entries_become_articles(desk: Desk, server: ScriptedServer) -> None:
     assert server.asked[-1].headers["User-Agent"].startswith("Rasid/")
 
 
+def test_a_page_that_no_log_would_take_leaves_the_feeds_own_words(
+    desk: Desk, server: ScriptedServer
+) -> None:
+    publish(server, "book")
+    chapters = (f"{PARAGRAPH} {number} " * 20 for number in range(600))
+    server.answers["/book"] = (200, HTML, page("عنوان book", "\n".join(chapters)))
+    desk.collect(desk.settled(1))
+    (article,) = desk.articles()
+    assert (article.text_from, article.page_error) == ("entry", "too_large")
+    assert article.text == "ملخص book"
+
+
 def test_nothing_is_fetched_or_written_again_after_a_restart(
     desk: Desk, server: ScriptedServer
 ) -> None:

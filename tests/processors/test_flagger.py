@@ -304,3 +304,16 @@ def test_a_caption_weighs_less_than_a_sentence(flagger: Flagger) -> None:
     key = ("foreign_force", "deployed")
     assert key in plain
     assert key not in under or under[key].score < plain[key].score
+
+
+@pytest.mark.parametrize(
+    ("text", "due"),
+    [
+        ("قتل مدني في أول خرق لوقف إطلاق النار الذي بدأ مطلع الأسبوع في تعز.", {"violated"}),
+        ("جدد قائد الجيش رفضه أي هدنة مع المتمردين.", {"rejected"}),
+        ("دعا المتحدث إلى صون وقف إطلاق النار المتفق عليه عام 2018 في الحديدة.", {"called_for"}),
+        ("وقع المتحاربون هدنة في سبها ترفع الغطاء عن كل من يخرق الاتفاق.", {"agreed"}),
+    ],
+)
+def test_a_truce_is_told_from_its_background(flagger: Flagger, text: str, due: set[str]) -> None:
+    assert {f.development for f in flagger.flag(Document("", text, "ar"))} == due

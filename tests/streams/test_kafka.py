@@ -4,6 +4,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -16,7 +17,7 @@ from streams.carriers import open_log
 from streams.errors import IdentityTaken, LogCorrupt, LogUnavailable, OwnershipLost
 from streams.kafka_stage import KafkaStage
 from streams.log import Log, Message, Stage, Transaction
-from streams.metrics import StageMetrics
+from streams.metrics import LogMetrics, StageMetrics
 from streams.records import (
     ALERTS,
     ARTICLES,
@@ -139,6 +140,33 @@ class TestDeath:
         assert keys(log.read(ALERTS)) == []
         assert other.get(DELIVERIES, "of the zombie") is None
         assert keys(other.poll(1, LONG_S)) == ["a"]
+
+
+class TestMetrics:
+    def test_restores_rebalances_and_failed_commits_are_counted(self, url: str) -> None:
+        registry = CollectorRegistry()
+        log = open_log(
+            url, clock=lambda: datetime.now(UTC), instance="one", metrics=LogMetrics(registry)
+        )
+        with closing(log):
+            stage = seated(log, "alert", [FLAGS])
+            tx = Transaction()
+            for number in range(30):
+                tx.put(DELIVERIES, f"{number}", b"{}")
+            stage.commit(tx)
+            assert isinstance(stage, KafkaStage)
+            stage._cluster.leave("alert")
+            with pytest.raises(OwnershipLost):
+                stage.commit(tx)
+            assert stage.acquire(LONG_S)
+
+            def sample(name: str, **labels: str) -> float | None:
+                return registry.get_sample_value(name, labels)
+
+            assert sample("rasid_log_restored_records_total", table=DELIVERIES) == 30
+            assert sample("rasid_log_restoring_records", table=DELIVERIES) == 0
+            assert sample("rasid_log_commits_failed_total", stage="alert") == 1
+            assert sample("rasid_log_rebalances_total", stage="alert") == 2
 
 
 class TestNames:
@@ -322,3 +350,62 @@ class TestBrokers:
                     continue
             assert found == ["after"]
             log.close()
+
+    def test_one_of_three_killed_lets_the_others_go_on_and_nothing_is_lost_or_repeated(
+        self, three_brokers: Brokers
+    ) -> None:
+        url = f"{three_brokers.url}/three-{next(_numbers)}?partitions=3"
+        with closing(open_log(url, clock=lambda: datetime.now(UTC), instance="one")) as log:
+            writer, stage = seated(log, "process"), log.stage("alert", [FLAGS])
+            worker = Worker(
+                stage,
+                {FLAGS: lambda message, tx: tx.append(ALERTS, message.key, message.value)},
+                clock=lambda: datetime.now(UTC),
+                metrics=StageMetrics(CollectorRegistry()),
+                batch=3,
+            )
+            stop = threading.Event()
+            thread = threading.Thread(target=worker.run, args=(stop,))
+            thread.start()
+            written = 0
+            try:
+                for node in three_brokers.nodes:
+                    for at in range(30):
+                        if at == 10:
+                            node.kill()
+                        append_surely(log, writer, f"{written:03}")
+                        written += 1
+                    wait_until(lambda: len(list(log.read(ALERTS))) == written)  # noqa: B023
+                    node.start()
+                    node.wait()
+            finally:
+                stop.set()
+                thread.join()
+                for node in three_brokers.nodes:
+                    if node.process is None:
+                        node.start()
+                        node.wait()
+            names = [f"{number:03}" for number in range(90)]
+            assert keys(log.read(FLAGS)) == names
+            assert keys(log.read(ALERTS)) == names
+
+
+def append_surely(log: Log, stage: Stage, key: str) -> None:
+    """Append a record once, through whatever happens to the brokers, as a stage does: what a
+    refused commit has done is looked up."""
+    end = time.monotonic() + 2 * LONG_S
+    while time.monotonic() < end:
+        try:
+            append(stage, FLAGS, [key])
+            return
+        except OwnershipLost:
+            while time.monotonic() < end:
+                try:
+                    if stage.acquire(1) and key in keys(log.read(FLAGS)):
+                        return
+                    break
+                except LogUnavailable:
+                    continue
+        except LogUnavailable:
+            continue
+    pytest.fail(f"{key} could not be written")
