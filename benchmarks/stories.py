@@ -116,6 +116,26 @@ def quality(rows: list[dict[str, Any]], made: list[Report]) -> Quality:
     return Quality(joined & labelled, joined - labelled, labelled - joined, decisions, index)
 
 
+def independent_right(
+    rows: list[dict[str, Any]], made: list[Report], found: Quality
+) -> tuple[int, int]:
+    """Stories whose number of independent sources is what `copy_of` and `credits` of their
+    articles come to, and all stories."""
+    by_id = {each.article_id: row for row, each in zip(rows, made, strict=True)}
+
+    def voice(row: dict[str, Any]) -> str:
+        while row.get("copy_of") in by_id:
+            row = by_id[row["copy_of"]]
+        return str(row.get("credits") or row["source"])
+
+    stories = {s.id: s for each in made for s in found.index.holding(each.article_id)}
+    right = sum(
+        story.independent == len({voice(by_id[a.article_id]) for a in story.articles})
+        for story in stories.values()
+    )
+    return right, len(stories)
+
+
 def speed(stories: int, count: int = 5_000) -> float:
     """Reports a second with so many stories open."""
     rng = random.Random(7)
@@ -178,6 +198,9 @@ def main() -> None:
         f"pairs: F1 {found.f1:.3f}, precision {found.precision:.3f}, recall {found.recall:.3f} "
         f"({len(found.right)} right, {len(found.wrong)} wrong, {len(found.missed)} missed)"
     )
+    if any("copy_of" in row for row in rows):
+        right, stories = independent_right(rows, made, found)
+        print(f"stories whose number of independent sources is right: {right} of {stories}")
     print(Counter(decision.outcome for decision in found.decisions.values()))
     if options.errors:
         show_errors(rows, made, found)
