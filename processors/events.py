@@ -97,6 +97,7 @@ def make_flag(group: list[Found], evidence: Evidence) -> Flag:
         speaker=evidence.speaker(body.match, part.raw, part.starts, part.tokens),
         countries=tuple(dict.fromkeys(c for i in group for c in i.countries)),
         places=evidence.names(scenes, ("town", "named_installation", "capital")),
+        installations=evidence.names(scenes, ("named_installation",)),
         actors=tuple(dict.fromkeys(name for i in group for name in _actors(i, evidence))),
         quantities=evidence.quantities(scene, part.raw, part.starts, part.tokens),
     )

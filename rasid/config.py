@@ -283,8 +283,8 @@ class ReceiverPart(Part):
 class MatchPart(Part):
     """All that are given must hold of one flag; each list matches any of its words."""
 
-    theme: list[Literal["ceasefire", "oil_field", "foreign_force"]] = Field(
-        [], description="ceasefire, oil_field, foreign_force."
+    theme: Words = Field(
+        [], description="ceasefire, oil_field, foreign_force, or one of your own rules."
     )
     development: Words = Field([], description="As violated, attacked, deployed.")
     status: Words = Field([], description="As asserted, reported, denied, expected.")
@@ -297,13 +297,6 @@ class MatchPart(Part):
     min_sources: int | None = Field(
         None, ge=1, description="Stories that so many independent sources tell."
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _single_theme(cls, value: object) -> object:
-        if isinstance(value, dict) and isinstance(value.get("theme"), str):
-            return {**value, "theme": [value["theme"]]}
-        return value
 
 
 class RoutePart(Part):

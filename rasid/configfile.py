@@ -306,7 +306,14 @@ def _check_names(tree: Tree, data: dict[str, Any], secrecy: Secrecy) -> None:
                 known = [name for name, place in mute_times.items() if not secrecy.hides(place)]
                 shown = "has that name" if secrecy.hides(spot) else f"is named {mute!r}"
                 tree.problem(spot, f"no mute time {shown}{secrecy.hint(spot, str(mute), known)}")
-        _check_match(tree, (*loc, "match"), node.get("match"), ids, secrecy)
+        _check_match(
+            tree,
+            (*loc, "match"),
+            node.get("match"),
+            ids,
+            secrecy,
+            own_rules=bool(data.get("rules")),
+        )
         children = node.get("routes")
         if isinstance(children, list):
             pending += [((*loc, "routes", i), child) for i, child in enumerate(children)]
@@ -333,12 +340,17 @@ def _check_catalogue(tree: Tree, names: Any, secrecy: Secrecy) -> None:
         choose(("catalogue",), words)
 
 
-def _check_match(tree: Tree, loc: Loc, match: Any, ids: list[str], secrecy: Secrecy) -> None:
+def _check_match(
+    tree: Tree, loc: Loc, match: Any, ids: list[str], secrecy: Secrecy, *, own_rules: bool
+) -> None:
+    """`own_rules`: themes and developments may be of the user's own."""
     if not isinstance(match, dict):
         return
     developments = sorted({d for ds in DEVELOPMENTS.values() for d in ds})
+    name = "[a-z][a-z0-9_]*" if own_rules else None
     for key, known, pattern, what in (
-        ("development", developments, None, "development"),
+        ("theme", list(DEVELOPMENTS), name, "theme"),
+        ("development", developments, name, "development"),
         ("source", ids, None, "source's id"),
         ("country", [], r"[A-Z]{2}", "ISO country code, as LY"),
         ("language", [], r"[a-z]{2,3}", "ISO language code, as ar"),

@@ -8,7 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
-from rasid.cli.common import ConfigOption, JsonOption, fail, open_configured_log, print_json
+from rasid.cli.common import (
+    ConfigOption,
+    JsonOption,
+    fail,
+    load_config,
+    open_configured_log,
+    print_json,
+)
 
 _SEAT_S = 10.0
 
@@ -24,7 +31,7 @@ def replay(
         int | None, typer.Option("--from", metavar="OFFSET", help="From this offset on.")
     ] = None,
     rules: Annotated[
-        list[Path] | None, typer.Option(help="A folder of rules beside the bundled ones.")
+        list[Path] | None, typer.Option(help="One more folder of rules, as to try.")
     ] = None,
     for_real: Annotated[
         bool, typer.Option("--for-real", help="Give them to the processors again.")
@@ -51,7 +58,7 @@ def replay(
     with closing(open_configured_log(config)) as log:
         found = articles(log, begin, start)
         if not for_real:
-            _report(log, list(rules or []), found, as_json)
+            _report(log, [*load_config(config).rules, *(rules or ())], found, as_json)
             return
         seat = log.stage(STAGE)
         if not seat.acquire(_SEAT_S):

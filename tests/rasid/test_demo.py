@@ -13,4 +13,4 @@ def test_a_folder_that_cannot_be_had_is_named_with_the_reason(tmp_path: Path) ->
     file.touch()
     for folder in (file, file / "below", Path("/proc/rasid")):
         with pytest.raises(ConfigError, match=f"{folder} cannot be used: .*--dir"):
-            run(folder, keep=False)
+            run(folder, keep=False, kafka=False)
