@@ -14,7 +14,7 @@ takes its own (see processors.gazetteer). `ordinary.txt` is news of no theme.
 import difflib
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from processors.gazetteer import GAZETTEER_CONCEPTS, gazetteer_terms
@@ -61,6 +61,7 @@ class _Compiler:
         self.themes: dict[str, tuple[Theme, dict[str, tuple[int, Word, Mapping[Any, Any]]]]] = {}
         self.bits: dict[str, int] = {}
         self._pending: list[tuple[Theme, str, Word]] = []
+        self.sequences: list[Sequence] = []
 
     def read(self, document: Mapping[Word, Any], root: int) -> None:
         """Take up a file of the bundled rules (root 0) or of a user's folder; what a later
@@ -141,25 +142,29 @@ class _Compiler:
             ):
                 term.mask = masks[name]
                 self.lexicon.add(term, kind)
-        sequences = [
-            Sequence(masks[name], self._steps(text, concept.theme))
-            for name, concept in self.concepts.items()
-            for text in concept.sequences
-        ]
+        for name, concept in self.concepts.items():
+            for text in concept.sequences:
+                steps = self._steps(text, concept.theme)
+                parts = tuple(part for _, part in steps)
+                self.sequences.append(Sequence(masks[name], steps, parts))
+        sequences = self.sequences
         for theme, key, concept_name in self._pending:
             bits = self._mask_of(concept_name, theme.name)
             if key == "anchors":
                 theme.anchors |= bits
             else:
                 theme.quiet |= bits
+        masking = self._masking()
+        always = sum(masking) | self.bits.get("filler", 0)
         for theme, rules in self.themes.values():
             for _, word, body in rules.values():
                 if body.get("status") != "off":
-                    theme.rules.append(self._rule(theme, word, body))
+                    rule = self._rule(theme, word, body)
+                    tried = self._tried(rule.items, always)
+                    theme.rules.append(replace(rule, tried=tried))
         themes = [theme for theme, _ in self.themes.values()]
         for theme in themes:
             self._check_anchors(theme, masks)
-        masking = self._masking()
         common = self._common(ordinary, sequences)
         needs = self._needs(themes, common)
         hints = [
@@ -174,7 +179,6 @@ class _Compiler:
         return Rulebook(
             self.language, self.lexicon, self.bits, sequences, themes, masking, self.script,
             needs, hints, self._context(themes, sum(masking)),
-            self._tried(themes, sequences) | sum(masking),
         )  # fmt: skip
 
     def _check_anchors(self, theme: Theme, masks: Mapping[str, int]) -> None:
@@ -216,17 +220,21 @@ class _Compiler:
                 needs.setdefault(key, []).append(rule)
         return [(*key, tuple(rules)) for key, rules in needs.items()]
 
-    def _tried(self, themes: Iterable[Theme], sequences: Iterable[Sequence]) -> int:
-        """Concepts that decide whether rules match by their words alone."""
-        tried = self.bits.get("filler", 0)
-        for theme in themes:
-            for rule in theme.rules:
-                for item in rule.items:
-                    tried |= item
-        for sequence in sequences:
-            for _, step in sequence.steps:
-                tried |= step
-        return tried
+    def _tried(self, items: Iterable[int], always: int) -> int:
+        """Concepts that decide whether these items are met by their words alone: theirs, of
+        the steps of what makes them, and those that hide or may stand between."""
+        tried = always
+        for item in items:
+            tried |= item
+        while True:
+            more = tried
+            for sequence in self.sequences:
+                if sequence.mask & tried:
+                    for part in sequence.parts:
+                        more |= part
+            if more == tried:
+                return tried
+            tried = more
 
     def _masking(self) -> dict[int, int]:
         """What masks, by theme, and what it leaves alone: other themes' own concepts."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from processors.lexicon import Hit, Term, outermost, unmasked
-from processors.rules import Rule, Rulebook, Sequence
+from processors.rules import Rule, Rulebook, Sequence, met
 from processors.text import Sentence
 
 MAX_CANDIDATES = 24  # of one item in one sentence: a bound for hostile text
@@ -63,14 +63,12 @@ def set_scene(book: Rulebook, sentence: Sentence, hits: list[Hit], wanted: int =
         cuts = {hit.start for hit in hits if hit.mask & break_words}
         sentence.clauses = sorted(cuts.union(sentence.clauses))
     for sequence in book.sequences:
-        if sequence.mask & wanted:
+        if sequence.mask & wanted and met(scene.mask, sequence.parts):
             _compose(sequence, scene)
     return scene
 
 
 def _compose(sequence: Sequence, scene: Scene) -> None:
-    if not all(scene.mask & mask for _, mask in sequence.steps):
-        return
     first = scene.having(sequence.steps[0][1])[:MAX_CANDIDATES]
     found = []
     for hit in first:

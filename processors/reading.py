@@ -87,9 +87,7 @@ def read(book: Rulebook, document: Document, *, whole: bool = False) -> Reading 
         for part, concepts in zip(parts, (title_concepts, text_concepts), strict=True)
         for sentence, rules in _possible(book, part, concepts, needs, article)
     ]
-    if not whole and not any(
-        _matching(rules, _scene(book, part, sentence, book.tried)) for part, sentence, rules in live
-    ):
+    if not whole and not any(_matching(book, *of) for of in live):
         return None
     alive = {id(sentence): rules for _, sentence, rules in live}
     caption, related = book.mask("caption"), book.mask("related")
@@ -165,8 +163,12 @@ def _scene(book: Rulebook, part: Part, sentence: Sentence, wanted: int | None = 
     return set_scene(book, sentence, hits, -1 if wanted is None else wanted)
 
 
-def _matching(rules: tuple[Rule, ...], scene: Scene) -> bool:
+def _matching(book: Rulebook, part: Part, sentence: Sentence, rules: tuple[Rule, ...]) -> bool:
     """Whether some rule's pieces stand together in a sentence, whoever is foreign."""
+    wanted = 0
+    for rule in rules:
+        wanted |= rule.tried
+    scene = _scene(book, part, sentence, wanted)
     return any(matches(rule, scene, None) for rule in rules)
 
 

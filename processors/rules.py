@@ -34,6 +34,7 @@ class Rule:
     negated: str = "drop"
     reads_as: Status | None = None
     fallback: str = ""  # counts only where the theme has nothing else: `lead` or `anywhere`
+    tried: int = 0  # concepts that decide whether it matches by its words alone
     fire: tuple[Word, ...] = ()
     quiet: tuple[Word, ...] = ()
     word: Word = field(default_factory=lambda: Word(""), compare=False)
@@ -45,6 +46,7 @@ class Sequence:
 
     mask: int
     steps: tuple[tuple[int, int], ...]  # (most words before it, concept mask)
+    parts: tuple[int, ...] = ()  # the concept masks alone
 
 
 Need = tuple[tuple[int, ...], bool, tuple[Rule, ...]]
@@ -80,7 +82,6 @@ class Rulebook:
     # Likewise of each sequence: the concepts it makes, and the two rarest of its steps.
     hints: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
     context: int = 0  # concepts that the article as a whole is judged by
-    tried: int = -1  # those that decide whether rules match by their words alone
 
     def mask(self, *names: str) -> int:
         """Bits of concepts, 0 for those this language lacks."""
