@@ -216,27 +216,42 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _load(folders: Sequence[Path]) -> Flagger:
+def rules_digest(folders: Sequence[Path] = ()) -> str:
+    """What a Flagger of these rules would have as its `digest`. Raises RuleError."""
     digest = hashlib.sha256()
-    shared: list[dict[Word, Any]] = []
-    languages: dict[str, tuple[dict[Word, Any], list[tuple[int, dict[Word, Any]]]]] = {}
+    for _, path in _files(folders):
+        try:
+            digest.update(path.read_bytes())
+        except OSError as error:
+            raise RuleError(f"cannot be read: {error}", reason="missing", file=str(path)) from error
+    return digest.hexdigest()[:16]
+
+
+def _files(folders: Sequence[Path]) -> Iterator[tuple[int, Path]]:
+    """Rule files with the number of the folder they are from, the bundled ones' 0."""
     for number, root in enumerate([BUNDLED, *folders]):
         if not root.is_dir():
             raise RuleError("no such folder of rules", reason="missing", file=str(root))
         for path in sorted(root.glob("*/*.yaml")):
-            digest.update(path.read_bytes())
-            document = read_yaml(path)
-            if path.parent.name == "shared":
-                check_gazetteer(document, path)
-                shared.append(document)
-                continue
-            settings, documents = languages.setdefault(path.parent.name, ({}, []))
-            if path.name == "language.yaml":
-                check_file(document, LanguageFile, path)
-                settings.update(document)
-            else:
-                check_file(document, ThemeFile, path)
-                documents.append((number, document))
+            yield number, path
+
+
+def _load(folders: Sequence[Path]) -> Flagger:
+    shared: list[dict[Word, Any]] = []
+    languages: dict[str, tuple[dict[Word, Any], list[tuple[int, dict[Word, Any]]]]] = {}
+    for number, path in _files(folders):
+        document = read_yaml(path)
+        if path.parent.name == "shared":
+            check_gazetteer(document, path)
+            shared.append(document)
+            continue
+        settings, documents = languages.setdefault(path.parent.name, ({}, []))
+        if path.name == "language.yaml":
+            check_file(document, LanguageFile, path)
+            settings.update(document)
+        else:
+            check_file(document, ThemeFile, path)
+            documents.append((number, document))
     ordinary = {
         path.parent.name: path.read_text(encoding="utf-8")
         for path in sorted(BUNDLED.glob("*/ordinary.txt"))
@@ -248,4 +263,4 @@ def _load(folders: Sequence[Path]) -> Flagger:
         name: compile_language(settings, documents, shared, ordinary.get(name, ""))
         for name, (settings, documents) in languages.items()
     }
-    return Flagger(books, digest.hexdigest()[:16])
+    return Flagger(books, rules_digest(folders))

@@ -143,6 +143,11 @@ class Processor:
         """One round of the worker: for tests and tools that drive it themselves."""
         return self._worker.step(timeout_s)
 
+    @property
+    def rules(self) -> str:
+        """The digest of the rules at work."""
+        return self._flagger.digest
+
     def reload(self, flagger: Flagger) -> None:
         """Flag with other rules from the next article on."""
         self._flagger = flagger

@@ -43,7 +43,7 @@ from alerts.silences import SilenceReader
 from alerts.stage import AlertStage
 from collectors.catalogue import Feed, Source, load_catalogue, select
 from collectors.collector import CollectOptions, Collector
-from processors.flagger import load_flagger
+from processors.flagger import load_flagger, rules_digest
 from processors.processor import Processor
 from rasid import __version__
 from rasid.atom import atom
@@ -428,9 +428,11 @@ class App:
             redaction.know(config.secrets())
             polled, options = sources(config), collect_options(config)
             named, routed = receivers(config), route(config)
-            flagger = load_flagger(config.rules) if self._processor else None
+            flagger = None
+            if self._processor and rules_digest(config.rules) != self._processor.rules:
+                flagger = load_flagger(config.rules)
             if self._alerts:  # last: it may still refuse, and then has changed nothing
-                self._alerts.reload(named, routed, config.alerts.max_age)
+                self._alerts.reload(named, routed, config.alerts.max_age, gate(config))
         except RasidError as error:
             log.error("reload_refused", error=str(error), kept="the running configuration")
             return
@@ -449,11 +451,7 @@ class App:
             self._collector.reload(polled, options)
         if self._processor and flagger:
             self._processor.reload(flagger)
-        if self._alerts:
-            self._alerts.reload(
-                receivers(config), route(config), config.alerts.max_age, gate(config)
-            )
-        log.info("reloaded", sources=len(polled))
+        log.info("reloaded", sources=len(polled), rules="new" if flagger else "as before")
 
     def _shut_down(
         self, threads: Mapping[str, threading.Thread], housekeeper: threading.Thread

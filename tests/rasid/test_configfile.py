@@ -178,7 +178,7 @@ serve: 9464
         "rasid.yaml:13: receivers[0].slack: needs either webhook_url, or token and channel",
         "rasid.yaml:14: receivers[1].name: 'desk' stands here twice",
         "rasid.yaml:17: route.receiver: no receiver is named 'dsk'; did you mean desk?",
-        "rasid.yaml:19: route.routes[0].match.theme[0]: 'oil_fields' is none of",
+        "rasid.yaml:19: route.routes[0].match.theme[0]: 'oil_fields' is no theme",
         "did you mean oil_field?",
         "route.routes[0].match.country[0]: 'Libya' is no ISO country code",
         "route.routes[0].match.development[0]: 'violate' is no development; did you mean violated?",
@@ -359,3 +359,16 @@ def test_durations(text: str, seconds: float) -> None:
 def test_no_durations(text: object) -> None:
     with pytest.raises(ValueError, match="duration"):
         parse_duration(text)
+
+
+def test_a_theme_of_ones_own_rules_can_be_routed(tmp_path: Path) -> None:
+    text = (
+        "receivers: [{name: a, terminal: {}}]\n"
+        "route: {receiver: a, routes: [{receiver: a, match: {theme: prisoner_exchange}}]}\n"
+    )
+    path = tmp_path / "rasid.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match="'prisoner_exchange' is no theme"):
+        load(path)
+    path.write_text(f"rules: [{tmp_path}]\n{text}", encoding="utf-8")
+    assert load(path).route is not None
