@@ -50,7 +50,7 @@ class Flagger:
         if book is None:
             return []
         reading = read(book, document)
-        return [] if reading is None else self._flags(reading)
+        return [] if reading is None else self.flags(reading)
 
     def book(self, document: Document) -> Rulebook | None:
         """The rules of the text's language: as it says, unless its script says otherwise."""
@@ -68,7 +68,8 @@ class Flagger:
         book = self.book(document)
         return None if book is None else read(book, document, whole=True)
 
-    def _flags(self, reading: Reading) -> list[Flag]:
+    def flags(self, reading: Reading) -> list[Flag]:
+        """The flags of a document taken apart."""
         found: list[Found] = []
         for theme in reading.book.themes:
             found += self.found(reading, theme)
