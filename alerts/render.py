@@ -127,8 +127,8 @@ def message(alert: Alert, manner: Manner = PLAIN) -> Message:
     return Message(
         id=clean(alert.id[:8], 8),
         headline=clean(alert.title or (manner.say(*own) if own else ""), HEADLINE) or "—",
-        summary_ar=own[0] if own else _summary([(i.what_ar, i.where_ar) for i in items], "، "),
-        summary_en=own[1] if own else _summary([(i.what_en, i.where_en) for i in items], ", "),
+        summary_ar=own[0] if own else _summary([(i.what_ar, i.where_ar) for i in items], "،", "؛"),
+        summary_en=own[1] if own else _summary([(i.what_en, i.where_en) for i in items], ",", ";"),
         items=items,
         more=len(flags) - len(items),
         source=clean(alert.source_name, NAME) or clean(alert.source, NAME),
@@ -252,7 +252,7 @@ def _item(flag: Flag, manner: Manner) -> Item:
     )
 
 
-def _summary(parts: Sequence[tuple[str, str]], comma: str) -> str:
+def _summary(parts: Sequence[tuple[str, str]], comma: str, semicolon: str) -> str:
     """Each development once: a place told once for all that happens there, and there a theme
     once for all its developments."""
     places: dict[str, dict[str, list[str]]] = {}
@@ -261,12 +261,13 @@ def _summary(parts: Sequence[tuple[str, str]], comma: str) -> str:
         developments = places.setdefault(where, {}).setdefault(theme, [])
         if development not in developments:
             developments.append(development)
+    listed = f"{comma} "
     told = [
-        " + ".join(f"{theme}: {comma.join(each)}" for theme, each in themes.items())
+        " + ".join(f"{theme}: {listed.join(each)}" for theme, each in themes.items())
         + (f" — {where}" if where else "")
         for where, themes in places.items()
     ]
-    return clean("; ".join(told), HEADLINE)
+    return clean(f"{semicolon} ".join(told), HEADLINE)
 
 
 def _quantity(quantity: Quantity, manner: Manner) -> str:

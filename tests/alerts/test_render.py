@@ -149,6 +149,8 @@ def test_several_developments_make_one_summary() -> None:
         "Oil installation: halted, attacked + Ceasefire: called for + "
         "Foreign force: deployed (denied) — Libya; Foreign force: strike — Syria"
     )
+    assert "— ليبيا؛ " in shown.summary_ar
+    assert ";" not in shown.summary_ar
     assert shown.score == 90
 
 
