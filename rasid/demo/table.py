@@ -86,7 +86,8 @@ def _article(
     story: tuple[Story, records.StoryArticle] | None,
     sent: list[Delivery],
 ) -> ArticleOutcome:
-    flags = tuple(f"{f.theme}: {f.development}" for f in report.flags) if report else ()
+    told = [f"{f.theme}: {f.development}" for f in report.flags] if report else []
+    flags = tuple(dict.fromkeys(told))
     if sent:
         outcome = ", ".join(f"{d.status} to {d.alert.receiver}" for d in sent)
     elif story is not None:
