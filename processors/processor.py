@@ -100,6 +100,18 @@ def report(
     )
 
 
+def document_of(article: Article) -> Document:
+    """What the flagger reads of an article; replay reads the same."""
+    return Document(
+        title=article.title,
+        text=article.text,
+        language=article.language,
+        source=article.source,
+        source_country=article.country,
+        published=article.published,
+    )
+
+
 class Processor:
     """Drives the stage. `reload` may be called from another thread."""
 
@@ -155,14 +167,7 @@ class Processor:
     def _handle(self, message: Message, tx: Transaction) -> None:
         article = decode(Article, message.value)
         flagger = self._flagger
-        document = Document(
-            title=article.title,
-            text=article.text,
-            language=article.language,
-            source=article.source,
-            source_country=article.country,
-            published=article.published,
-        )
+        document = document_of(article)
         with self._seconds.time():
             flags = flagger.flag(document)
         if not flags and article.revision <= 1:

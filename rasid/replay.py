@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from processors.flagger import Document, Flagger
+from processors.flagger import Flagger
+from processors.processor import document_of
 from streams.errors import Malformed
 from streams.log import Log, Message, Stage, Transaction
 from streams.records import ARTICLES, FLAGS, Article, Report, decode
@@ -79,12 +80,4 @@ def _reported(log: Log) -> Mapping[tuple[str, int], Found]:
 
 
 def _found(flagger: Flagger, article: Article) -> Found:
-    document = Document(
-        title=article.title,
-        text=article.text,
-        language=article.language,
-        source=article.source,
-        source_country=article.country,
-        published=article.published,
-    )
-    return frozenset((flag.theme, flag.development) for flag in flagger.flag(document))
+    return frozenset((flag.theme, flag.development) for flag in flagger.flag(document_of(article)))
