@@ -25,7 +25,7 @@ def test_the_flagger_reads_the_demo_as_a_careful_reader_would() -> None:
     """No theme expected is missed, with a development of it; a near miss gives nothing."""
     flagger = load_flagger(check_examples=False)
     for piece in (p for room in load_newsrooms(NOW) for p in room.pieces):
-        flags = flagger.flag(Document(piece.title, "\n".join([piece.lead, *piece.body]), "ar"))
+        flags = flagger.flag(Document(piece.title, "\n".join(piece.body), "ar"))
         found = {(flag.theme, flag.development) for flag in flags}
         for theme in {theme for theme, _ in piece.expect}:
             assert found & {each for each in piece.expect if each[0] == theme}, (piece.slug, theme)
