@@ -133,7 +133,7 @@ class Gazette:
                 away = self._away(group, home)
                 if away:
                     return away
-            if not anywhere:
+            if not anywhere and near:
                 return None
         away = self._away([hit for hit in bare if hit.mask & self.town], home)
         if away:
