@@ -5,8 +5,9 @@
     else, by event ▶ joins the story of its theme, country and place, or opens one
 
 A Report is worth a message when it opens a story, changes how one stands, confirms it from a
-second independent source, or takes back what was told. Old news and backfill are recorded,
-with the reason, and mute nothing: the first fresh report of what nobody was told is told.
+second independent source, or takes back what was told. Old news and backfill (unless alerts
+were asked for) are recorded, with the reason, and mute nothing: the first fresh report of what
+nobody was told is told.
 """
 
 from collections.abc import Sequence
@@ -239,7 +240,7 @@ def _of(story: Story, report: Report) -> StoryArticle:
 def _age(report: Report, max_age_s: float) -> Outcome | None:
     """Why a Report may be told to nobody; None when it may."""
     if report.backfill:
-        return "backfill"
+        return None if report.alerts else "backfill"
     if report.published is None:
         return "undated" if report.first_poll else None
     if report.seen - report.published > timedelta(seconds=max_age_s):

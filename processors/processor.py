@@ -89,6 +89,7 @@ def report(
         seen=article.seen,
         first_poll=article.first_poll,
         backfill=backfill,
+        alerts=backfill and article.alerts,
         sketch=sketch(article.text),
         credited=credited(article.text),
         rules=digest,

@@ -87,6 +87,7 @@ class Article(Record, frozen=True, kw_only=True):
     fetched: datetime
     first_poll: bool = False  # from the very first poll of its feed
     text_hash: str  # of title and text: what decides whether a revision is new
+    alerts: bool = False  # in the lane for backfill: worth a message all the same, however old
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,6 +145,7 @@ class Report(Record, frozen=True, kw_only=True):
     seen: datetime
     first_poll: bool = False
     backfill: bool = False
+    alerts: bool = False  # of backfill: as its article says
     sketch: tuple[int, ...] = ()  # see processors.sketch
     credited: str | None = None  # outlet or agency the text credits
     rules: str = ""  # digest of the rules that decided
