@@ -8,6 +8,7 @@ TITLE_CHARS: Final = 2000  # a longer headline is cut, with an ellipsis
 TEXT_CHARS: Final = 1_000_000
 SUMMARY_CHARS: Final = 300_000  # of an entry's own text, HTML
 NAME_CHARS: Final = 200
+TEXT_BYTES: Final = 700_000  # a record on Kafka has a megabyte; a book in a page is no article
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _SPACE = re.compile(r"\s+")

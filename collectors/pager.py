@@ -1,15 +1,16 @@
 """One page: look at it (fetch, extract in the pool), then write (settle, and put the article
 and the row into one transaction)."""
 
+from datetime import datetime
 from functools import partial
-from typing import Final
 
 import structlog
 
 from collectors.articles import Found, Lost, Settlement, Tries, settle
 from collectors.catalogue import Source
+from collectors.clean import TEXT_BYTES
 from collectors.errors import ExtractError, FetchError
-from collectors.extract import entry_text, extract_page
+from collectors.extract import Extracted, entry_text, extract_page
 from collectors.fetch import Clock
 from collectors.ledger import Ledger, View
 from collectors.metrics import CollectMetrics
@@ -23,7 +24,23 @@ from streams.records import ARTICLES, encode
 
 log = structlog.get_logger(__name__)
 
-TEXT_BYTES: Final = 700_000  # a record on Kafka has a megabyte; a book in a page is no article
+
+async def fetch_page(
+    url: str, visits: Visits, pool: Pool, *, holding: Site, now: datetime, extract_timeout_s: float
+) -> Found:
+    """Fetch and extract a page, with its site's turn taken. Raises FetchError, ExtractError."""
+    response = await visits.fetch(url, holding=holding)
+    page: Extracted = await pool.run(
+        extract_page,
+        response.body,
+        url=response.url,
+        content_type=response.content_type,
+        now=now,
+        timeout_s=extract_timeout_s,
+    )
+    if len(page.text.encode("utf-8", "replace")) > TEXT_BYTES:
+        raise ExtractError(f"text of more than {TEXT_BYTES:,} bytes", reason="too_large", url=url)
+    return Found(page, response.url)
 
 
 class Pager:
@@ -79,20 +96,10 @@ class Pager:
     async def _look_at(self, item: Waiting, site: Site) -> Found | Lost:
         retry_after_s = None
         try:
-            response = await self._visits.fetch(item.url, holding=site)
-            page = await self._pool.run(
-                extract_page,
-                response.body,
-                url=response.url,
-                content_type=response.content_type,
-                now=self._clock(),
-                timeout_s=self._extract_timeout_s,
-            )
-            if len(page.text.encode("utf-8", "replace")) > TEXT_BYTES:
-                raise ExtractError(
-                    f"text of more than {TEXT_BYTES:,} bytes", reason="too_large", url=item.url
-                )
-            return Found(page, response.url)
+            return await fetch_page(
+                item.url, self._visits, self._pool, holding=site, now=self._clock(),
+                extract_timeout_s=self._extract_timeout_s,
+            )  # fmt: skip
         except (FetchError, ExtractError) as error:
             reason = error.reason
             may_pass = error.retryable or reason == "crashed"

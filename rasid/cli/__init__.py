@@ -13,6 +13,7 @@ import typer
 
 from rasid import __version__
 from rasid.cli import (
+    backfill,
     config,
     deadletters,
     demo,
@@ -59,6 +60,7 @@ app.command()(run.collect)
 app.command()(run.process)
 app.add_typer(run.alert_app, name="alert")
 app.command()(flag.flag)
+app.command()(backfill.backfill)
 app.command()(replay.replay)
 app.command()(config.init)
 app.add_typer(config.app, name="config")

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -52,3 +52,18 @@ def open_configured_log(path: Path | None) -> "Log":
     from rasid.app import configured_log
 
     return configured_log(load_config(path))
+
+
+def past(text: str, now: datetime) -> datetime:
+    """A time, or an age before now, as an option gives it."""
+    from rasid.config import parse_duration
+
+    try:
+        return now - timedelta(seconds=parse_duration(text))
+    except ValueError:
+        pass
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        fail(f"{text!r} is no time like 2026-11-25T08:00, nor an age like 2d", code=2)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

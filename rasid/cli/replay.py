@@ -2,7 +2,6 @@
 
 from collections import Counter
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +13,7 @@ from rasid.cli.common import (
     fail,
     load_config,
     open_configured_log,
+    past,
     print_json,
 )
 
@@ -54,7 +54,7 @@ def replay(
 
     if alerts and not for_real:
         fail("--alerts goes with --for-real", code=2)
-    begin = None if since is None else _time(since, now())
+    begin = None if since is None else past(since, now())
     with closing(open_configured_log(config)) as log:
         found = articles(log, begin, start)
         if not for_real:
@@ -114,17 +114,3 @@ def _report(log: Any, rules: list[Path], found: Any, as_json: bool) -> None:
     for (sign, what), number in sorted(tally.items(), key=lambda each: each[0][1]):
         typer.echo(f"{sign}{number:<6} {what}")
     typer.echo(f"{read} articles, {len(changed)} flagged otherwise")
-
-
-def _time(text: str, now: datetime) -> datetime:
-    from rasid.config import parse_duration
-
-    try:
-        return now - timedelta(seconds=parse_duration(text))
-    except ValueError:
-        pass
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        fail(f"{text!r} is no time like 2026-11-25T08:00, nor an age like 2d", code=2)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
