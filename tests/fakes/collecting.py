@@ -16,10 +16,11 @@ from prometheus_client import CollectorRegistry
 from collectors.catalogue import Feed, Source
 from collectors.collector import CollectOptions, Collector
 from collectors.pool import Pool
-from streams.log import Stage
+from streams.log import Row, Stage
 from streams.metrics import StageMetrics
 from streams.records import ARTICLES, ENTRIES, FEEDS, Article, Entry, FeedState, decode
 from streams.sqlite import SqliteLog
+from tests.fakes.scripted_server import ScriptedServer
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 PARAGRAPH = (
@@ -137,6 +138,15 @@ class Desk:
     def sample(self, name: str, **labels: str) -> float:
         return self.registry.get_sample_value(name, labels) or 0.0
 
+    def rows(self) -> list[Row]:
+        """Of the feeds, with their due times."""
+        stage = self.log.stage("collect")
+        assert stage.acquire(1.0)
+        try:
+            return list(stage.scan(FEEDS))
+        finally:
+            stage.close()
+
     def _values(self, name: str) -> list[bytes]:
         try:
             return [message.value for message in self.log.read(name)]
@@ -174,3 +184,11 @@ def page(title: str, text: str = PARAGRAPH, *, canonical: str = "") -> bytes:
 
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 XML = {"Content-Type": "application/rss+xml"}
+
+
+def publish(server: ScriptedServer, *names: str, headers: dict[str, str] | None = None) -> None:
+    """A feed that lists pages /NAME, and the pages."""
+    items = [(f"{server.base}/{name}", f"عنوان {name}", f"ملخص {name}") for name in names]
+    server.answers["/feed"] = (200, XML | (headers or {}), rss(*items))
+    for name in names:
+        server.answers[f"/{name}"] = (200, HTML, page(f"عنوان {name}", f"{PARAGRAPH} {name}"))
