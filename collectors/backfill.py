@@ -10,7 +10,7 @@ again. Nothing is handed on while the other stages have as much to read as they 
 so that live news finds them free.
 
 A run fetches beside the collectors, which it cannot see. So it asks a site whose feeds are
-polled at half the pace.
+polled at half the pace, and leaves alone for a while one that has told them to.
 """
 
 import asyncio
@@ -36,13 +36,13 @@ from collectors.ledger import Ledger, View
 from collectors.options import CollectOptions
 from collectors.pager import fetch_page
 from collectors.pool import Pool
-from collectors.schedule import retry_page
+from collectors.schedule import rests_s, retry_page
 from collectors.sitemaps import WHOLE_BYTES, Sitemap, read_sitemap
 from collectors.urls import article_id, canonical_url, site_of
 from collectors.visits import Visits
-from streams.errors import LogUnavailable
+from streams.errors import LogUnavailable, Malformed
 from streams.log import Log
-from streams.records import BACKFILL, ENTRIES, Article, Entry, encode
+from streams.records import BACKFILL, ENTRIES, FEEDS, Article, Entry, FeedState, decode, encode
 
 STAGE: Final = "backfill"
 SEAT_S: Final = 10.0
@@ -128,12 +128,17 @@ class Backfill:
         self._visits = Visits(
             fetcher, delay_s=options.site_delay_s, timeout_s=options.request_timeout_s
         )
+        for name in self._shared:
+            self._visits.share(name, 2.0)
         self._slots = asyncio.Semaphore(options.pages_at_once)
         in_hand = asyncio.Semaphore(_IN_HAND)
         try:
             if not await ledger.acquire(SEAT_S):
                 raise Busy("another backfill is at it; one at a time", reason="locked")
             self._met = await asyncio.to_thread(met, self._log)
+            now = self._clock()
+            for url, wait_s in (await asyncio.to_thread(resting, self._log, now)).items():
+                self._visits.site(url).pause(wait_s)
             async with fetcher, aclosing(self._items(inputs, kinds)) as items:
                 async with asyncio.TaskGroup() as tasks:
                     async for item in items:
@@ -251,8 +256,6 @@ class Backfill:
     async def _turn(self, item: Listed) -> Found | FetchError | ExtractError:
         """Wait in the lane of the site, then look at the page."""
         site = self._visits.site(item.url)
-        if site.name in self._shared:
-            site.set_delay(2 * self._options.site_delay_s)
         came: asyncio.Future[Found | FetchError | ExtractError] = asyncio.Future()
 
         async def look(release: Callable[[], None]) -> None:
@@ -411,6 +414,18 @@ def met(log: Log) -> set[bytes]:
             entry = _fate.decode(row.value)
             if entry.revision > 0 or entry.status == "waiting":
                 found.add(_id(row.key.rpartition("/")[2]))
+    return found
+
+
+def resting(log: Log, now: datetime) -> dict[str, float]:
+    """Feeds whose sites have asked the collectors to be left alone, by address, and for how many
+    seconds more. Raises LogError."""
+    found = {}
+    for row in _all(lambda: log.rows(FEEDS)):
+        with suppress(Malformed):
+            wait_s = rests_s(decode(FeedState, row.value), row.due, now)
+            if wait_s > 0:
+                found[row.key.partition("/")[2]] = wait_s
     return found
 
 

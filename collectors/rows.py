@@ -26,10 +26,14 @@ class Waiting:
     due: datetime
     first_poll: bool
     attempts: int
+    reason: str | None = None  # why the last try failed
 
     @classmethod
     def of(cls, key: str, entry: Entry, due: datetime) -> "Waiting":
-        return cls(key, entry.url, entry.feed, entry.site, due, entry.first_poll, entry.attempts)
+        return cls(
+            key, entry.url, entry.feed, entry.site, due, entry.first_poll, entry.attempts,
+            entry.reason,
+        )  # fmt: skip
 
 
 def state_key(state: FeedState) -> str:

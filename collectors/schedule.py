@@ -113,6 +113,13 @@ def after_failure(
     return now + timedelta(seconds=wait_s)
 
 
+def rests_s(state: FeedState, due: datetime | None, now: datetime) -> float:
+    """How much longer a feed's site is to be left alone, because its last answer said so."""
+    if state.last_status != "rate_limited" or due is None:
+        return 0.0
+    return max((due - now).total_seconds(), 0.0)
+
+
 def jitter(url: str) -> float:
     """A factor of 0.9 to 1.1, the same for a feed every time, so that feeds that started
     together drift apart."""

@@ -22,11 +22,14 @@ class Visits:
 
     def __init__(self, fetcher: Fetcher, *, delay_s: float, timeout_s: float = 30.0) -> None:
         self._sites: dict[str, Site] = {}
+        self._slower: dict[str, float] = {}
         self.use(fetcher, delay_s=delay_s, timeout_s=timeout_s)
         self._robots = Robots(self._robots_text)
 
     def use(self, fetcher: Fetcher, *, delay_s: float, timeout_s: float) -> None:
-        """Fetch by another session from now on; what is known of the sites stays."""
+        """Fetch by another session from now on; what is known of the sites stays, but for who
+        else asks them."""
+        self._slower.clear()
         self._fetcher = fetcher
         self._delay_s = delay_s
         self._timeout_s = timeout_s
@@ -40,8 +43,14 @@ class Visits:
         if site is None:
             if len(self._sites) >= _FORGET_ABOVE:
                 self._sites = {n: s for n, s in self._sites.items() if not s.idle}
-            site = self._sites[name] = Site(name, self._delay_s)
+            site = self._sites[name] = Site(name, self._delay_s * self._slower.get(name, 1.0))
         return site
+
+    def share(self, name: str, factor: float) -> None:
+        """Ask a site so many times more slowly, because others ask it too."""
+        self._slower[name] = factor
+        if name in self._sites:
+            self._sites[name].set_delay(self._delay_s * factor)
 
     def sites(self) -> list[Site]:
         return list(self._sites.values())

@@ -9,6 +9,7 @@ job that is forgotten (a stop, a crash) is still due in its table.
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
 from datetime import timedelta
 from functools import partial
@@ -29,7 +30,7 @@ from collectors.poller import Polled, Poller
 from collectors.polls import Write
 from collectors.pool import Pool
 from collectors.rows import Waiting, load_feeds, load_waiting, put_feed
-from collectors.schedule import condition
+from collectors.schedule import condition, rests_s
 from collectors.sites import Site
 from collectors.urls import site_of
 from collectors.visits import Visits
@@ -81,6 +82,8 @@ class Work:
         self._polls_due = Agenda()
         self._pages_due = Agenda()
         self._more_waiting = False
+        self._instances = 2  # that share the sites, as far as can be told from their shares
+        self._judged: set[str] = set()  # sites of pages, of which it is known whose they are
         self._poll_slots = asyncio.Semaphore(options.polls_at_once)
         self._page_slots = asyncio.Semaphore(options.pages_at_once)
         self._outcomes = asyncio.Semaphore(_OUTCOMES_AT_ONCE)
@@ -102,8 +105,12 @@ class Work:
                 state = FeedState(source=source.id, url=url, site=site_of(url))
             polled = self._feeds[url] = Polled(source, feed, state, condition(state, now))
             self._metrics.move_feed(None, polled.condition)
+            if (wait_s := rests_s(state, due, now)) > 0:
+                self._visits.site(url).pause(wait_s)
             at_once = now + timedelta(seconds=number * spread_s)
             self._polls_due.put(url, at_once if due is None else max(due, at_once))
+        sites = {site_of(url) for url in self._configured}
+        self._instances = max(math.ceil(len(sites) / len({site_of(u) for u in ours} or {""})), 2)
         self._ask_whole(await self._load_waiting())
 
     def _ask_whole(self, sites: Container[str]) -> None:
@@ -188,8 +195,11 @@ class Work:
         waiting, self._more_waiting = await self._ledger.call(
             lambda stage: load_waiting(stage, far, _WAITING_AT_ONCE, wanted)
         )
+        now = self._clock()
         for item in waiting:
             self._expect(item)
+            if item.reason == "rate_limited" and item.due > now:
+                self._visits.site(item.url).pause((item.due - now).total_seconds())
         return orphaned
 
     def _expect(self, item: Waiting) -> None:
@@ -220,6 +230,11 @@ class Work:
         if item is None:  # another link has brought its article meanwhile
             site.end()
             return
+        try:
+            await self._mind_others(item, site)
+        except BaseException:
+            site.end()
+            raise
         source, _ = self._configured[item.feed]
         came = await self._pager.look_at(item, site)
         async with self._outcomes:
@@ -227,6 +242,16 @@ class Work:
             settled = await self._pager.write(item, source, came)
         self._waiting.pop(key, None)
         self._take_up(settled.writes)
+
+    async def _mind_others(self, item: Waiting, site: Site) -> None:
+        """A page may be on another site than its feed, and that site another instance's. Rows
+        cannot be handed over, so it is visited from here, but so slowly that all instances
+        together ask it at most twice as often as one."""
+        if site.name == item.site or site.name in self._judged:
+            return
+        if not await self._ledger.call(lambda stage: stage.owns(site.name)):
+            self._visits.share(site.name, float(self._instances))
+        self._judged.add(site.name)
 
     async def _job(
         self,

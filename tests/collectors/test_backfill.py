@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,17 @@ from collectors.options import CollectOptions
 from rasid.demo.broker import Brokers
 from streams.carriers import open_log
 from streams.log import Log, Transaction
-from streams.records import ARTICLES, BACKFILL, ENTRIES, Article, Entry, decode, encode
+from streams.records import (
+    ARTICLES,
+    BACKFILL,
+    ENTRIES,
+    FEEDS,
+    Article,
+    Entry,
+    FeedState,
+    decode,
+    encode,
+)
 from tests.collectors.test_archives import warc
 from tests.fakes.collecting import HTML, LOOPBACK, PARAGRAPH, InlinePool, page
 from tests.fakes.scripted_server import ScriptedServer
@@ -250,6 +260,24 @@ def test_a_site_that_is_polled_too_is_asked_at_half_the_pace(
     bench.run(path)
     times = [asked.at for asked in server.asked if asked.path != "/robots.txt"]
     assert min(later - earlier for earlier, later in pairwise(times)) >= 0.19
+
+
+def test_a_site_that_asked_the_collectors_for_rest_is_left_alone(
+    bench: Bench, server: ScriptedServer
+) -> None:
+    stage = bench.log.stage("collect")
+    assert stage.acquire(1)
+    tx = Transaction()
+    for name, status in (("rests", "rate_limited"), ("well", "ok")):
+        state = FeedState(source="s", url=f"https://{name}.org/feed", site=name, last_status=status)
+        due = utc_now() + timedelta(hours=1)
+        tx.put(FEEDS, f"{name}/{state.url}", encode(state), due=due)
+    stage.commit(tx)
+    stage.close()
+    found = backfill.resting(bench.log, utc_now())
+    assert {url: round(wait_s / 60) for url, wait_s in found.items()} == {
+        "https://rests.org/feed": 60
+    }
 
 
 def test_no_more_is_handed_on_than_the_stages_can_read(
