@@ -1,6 +1,7 @@
 """What the alert stage tells Prometheus, beside what every stage does."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -46,6 +47,13 @@ class AlertMetrics:
             ["receiver"],
             registry=registry,
         )
+        self.oldest = Gauge(
+            "rasid_deliveries_oldest_pending_timestamp_seconds",
+            "When the oldest message not yet taken by a receiver was queued; no series where none"
+            " waits.",
+            ["receiver"],
+            registry=registry,
+        )
         for outcome in OUTCOMES:
             self.reports.labels(outcome)
         self._shown: set[str] = set()
@@ -58,8 +66,13 @@ class AlertMetrics:
                 self.alerts.labels(name, outcome)
         for name in self._shown - receivers:
             self.pending.remove(name)
+            self.oldest.remove(name)
         self._shown = set(receivers)
 
-    def set_pending(self, pending: Mapping[str, int]) -> None:
+    def set_pending(self, pending: Mapping[str, int], oldest: Mapping[str, datetime]) -> None:
         for name in self._shown:
             self.pending.labels(name).set(pending.get(name, 0))
+            if name in oldest:
+                self.oldest.labels(name).set(oldest[name].timestamp())
+            else:
+                self.oldest.remove(name)

@@ -182,6 +182,14 @@ class Outbox:
         """Messages not settled, by receiver; those in flight count."""
         return {name: len(lane.waiting) for name, lane in self._lanes.items()}
 
+    def oldest(self) -> dict[str, datetime]:
+        """When the oldest message not settled was queued, by receiver."""
+        return {
+            name: next(iter(lane.waiting.values())).queued
+            for name, lane in self._lanes.items()
+            if lane.waiting
+        }
+
     def clear(self) -> None:
         """Forget all that waits; what is in flight stays so."""
         for lane in self._lanes.values():

@@ -151,7 +151,7 @@ class Sender:
         self._give_up()
         # 3. The next of each receiver.
         self._dispatch()
-        self._metrics.set_pending(self._outbox.pending())
+        self._metrics.set_pending(self._outbox.pending(), self._outbox.oldest())
 
     def stop(self) -> None:
         """Send nothing more. Does not wait."""

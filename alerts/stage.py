@@ -59,6 +59,7 @@ class AlertStage:
     ) -> None:
         self.ready = False
         self._stage = stage
+        self._metrics = metrics
         self._alert_metrics = AlertMetrics(registry)
         self._clock = clock
         self._held = HeldBack(stage)
@@ -110,6 +111,7 @@ class AlertStage:
         retry = RetryPolicy()
         try:
             while not stop.is_set():
+                self._metrics.beat(self._stage.name)
                 try:
                     if not acquired:
                         acquired = self._stage.acquire(STAND_BY_S)

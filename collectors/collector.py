@@ -130,6 +130,7 @@ class Collector:
         backoff_s = 0.1
         is_told = False
         while not stop.is_set():
+            self._metrics.beat()
             try:
                 if await ledger.acquire(1.0):
                     return True

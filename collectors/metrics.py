@@ -1,16 +1,73 @@
 """What collecting tells Prometheus, beside what every stage does."""
 
 from collections import Counter as Tally
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from collectors.articles import Settlement
 from collectors.polls import PollDecision
 from streams.metrics import StageMetrics
+from streams.records import FeedState
 
 STAGE = "collect"
 STATES = ("waiting", "well", "failing", "dead")
+
+
+FEED_LABELS = ("source", "feed")
+
+
+class FeedNow(Protocol):
+    """What `FeedSeries` reads of a polled feed."""
+
+    @property
+    def state(self) -> FeedState: ...
+    @property
+    def labels(self) -> tuple[str, str]:
+        """The source's id, and the feed's place among its feeds, from 1."""
+
+
+class FeedSeries(Collector):
+    """How each feed stands, read off its state when Prometheus asks, so that thousands of
+    feeds cost a poll nothing. A feed without a value yet has no series."""
+
+    def __init__(self) -> None:
+        self._feeds: tuple[FeedNow, ...] = ()
+
+    def watch(self, feeds: Iterable[FeedNow]) -> None:
+        """Show these feeds from now on, and no others."""
+        self._feeds = tuple(feeds)
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        success = _feed_gauge("last_success_timestamp_seconds", "When a feed last answered well.")
+        new = _feed_gauge("last_new_timestamp_seconds", "When a feed last listed a new entry.")
+        interval = _feed_gauge("interval_seconds", "Time between polls that its rhythm asks for.")
+        gap = _feed_gauge(
+            "longest_gap_seconds", "Longest time between two of its latest 21 entries."
+        )
+        for feed in self._feeds:
+            state, labels = feed.state, feed.labels
+            for family, at in ((success, state.last_success), (new, state.last_new)):
+                if at is not None:
+                    family.add_metric(labels, _whole_seconds(at))
+            if state.interval_s:
+                interval.add_metric(labels, round(state.interval_s))
+            if state.gaps_s:
+                gap.add_metric(labels, round(max(state.gaps_s)))
+        yield from (success, new, interval, gap)
+
+
+def _feed_gauge(name: str, documentation: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"rasid_feed_{name}", documentation, labels=FEED_LABELS)
+
+
+def _whole_seconds(at: datetime) -> int:
+    return int(at.timestamp())  # fractions would double the size of the series
 
 
 class CollectMetrics:
@@ -23,6 +80,14 @@ class CollectMetrics:
         )
         self.polls = Counter(
             "rasid_polls", "Polls of feeds, by what came of them.", ["outcome"], registry=registry
+        )
+        self._series = FeedSeries()
+        registry.register(self._series)
+        self.feed_failures = Counter(
+            "rasid_feed_failures",
+            "Polls of a feed that failed, by reason.",
+            [*FEED_LABELS, "reason"],
+            registry=registry,
         )
         self.entries = Counter(
             "rasid_entries",
@@ -51,6 +116,11 @@ class CollectMetrics:
         for kind in ("new", "changed", "skipped"):
             self.entries.labels(kind)
 
+    def beat(self) -> None:
+        """The stage has come round."""
+        if self._stage is not None:
+            self._stage.beat(STAGE)
+
     def begin_feeds(self) -> None:
         """Count feeds from none on."""
         self._states.clear()
@@ -67,9 +137,15 @@ class CollectMetrics:
         self._states[after] += 1
         self.feeds.labels(after).set(self._states[after])
 
-    def count_poll(self, decision: PollDecision) -> None:
+    def watch(self, feeds: Iterable[FeedNow]) -> None:
+        """Show how these feeds stand, and no others."""
+        self._series.watch(feeds)
+
+    def count_poll(self, feed: FeedNow, decision: PollDecision) -> None:
         """After its commit."""
         self.polls.labels(decision.outcome).inc()
+        if not decision.state.well:
+            self.feed_failures.labels(*feed.labels, decision.outcome).inc()
         counts = {"new": decision.new, "changed": decision.changed, "skipped": decision.skipped}
         for kind, count in counts.items():
             if count:

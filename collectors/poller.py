@@ -50,6 +50,11 @@ class Polled:
     state: FeedState
     condition: str  # of `collectors.metrics.STATES`
 
+    @property
+    def labels(self) -> tuple[str, str]:
+        """What metrics call it: its source's id, and its place among the source's feeds."""
+        return self.source.id, str(self.source.feeds.index(self.feed) + 1)
+
 
 class Poller:
     def __init__(
@@ -94,7 +99,7 @@ class Poller:
         polled.state = decision.state
         before, polled.condition = polled.condition, condition(decision.state, now)
         self._metrics.move_feed(before, polled.condition)
-        self._metrics.count_poll(decision)
+        self._metrics.count_poll(polled, decision)
         if isinstance(came, Failed):
             log.info("poll_failed", feed=polled.feed.url, source=polled.source.id,
                      reason=decision.outcome, failures=decision.state.failures,

@@ -111,6 +111,7 @@ class Work:
             self._polls_due.put(url, at_once if due is None else max(due, at_once))
         sites = {site_of(url) for url in self._configured}
         self._instances = max(math.ceil(len(sites) / len({site_of(u) for u in ours} or {""})), 2)
+        self._metrics.watch(self._feeds.values())
         self._ask_whole(await self._load_waiting())
 
     def _ask_whole(self, sites: Container[str]) -> None:
@@ -142,6 +143,7 @@ class Work:
         Raises OwnershipLost when the seat is lost, and whatever nobody foresaw."""
         try:
             while not ended() and self._failure is None and self._ledger.lost is None:
+                self._metrics.beat()
                 await self._start_due()
                 self._wake.clear()
                 await self._rest()

@@ -11,7 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import click
 import typer
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Metric
 from pydantic import BaseModel, SecretStr
 from pydantic_core import PydanticUndefined
 
@@ -63,7 +63,7 @@ def metrics() -> str:
     rows = []
     for family in sorted(registry.collect(), key=lambda f: f.name):
         name = family.name + ("_total" if family.type == "counter" else "")
-        labels = ", ".join(f"`{n}`" for n in _labels(registry, family.name))
+        labels = ", ".join(f"`{n}`" for n in _labels(registry, family))
         rows.append(f"| `{name}` | {family.type} | {labels} | {family.documentation} |")
     return "| name | type | labels | meaning |\n|---|---|---|---|\n" + "\n".join(rows)
 
@@ -96,10 +96,10 @@ def _help(command: Any, context: click.Context) -> list[str]:
     return [f"### `{context.command_path} {usage}`\n\n" + text.replace("\0", "\n\n") + table]
 
 
-def _labels(registry: CollectorRegistry, name: str) -> tuple[str, ...]:
+def _labels(registry: CollectorRegistry, family: Metric) -> tuple[str, ...]:
     for collector, names in registry._collector_to_names.items():
-        if name in names:
-            return tuple(getattr(collector, "_labelnames", ()))
+        if family.name in names:  # of a collector of our own the family knows them
+            return tuple(getattr(family, "_labelnames", getattr(collector, "_labelnames", ())))
     return ()
 
 

@@ -131,6 +131,17 @@ class Processor:
             "rasid_flags", "Flags found, by theme and development.", ["theme", "development"],
             registry=registry,
         )  # fmt: skip
+        self._countries = Counter(
+            "rasid_flags_by_country",
+            "Flags found, by theme and where it happens: a flag of two countries counts in both,"
+            " one of none as none.",
+            ["theme", "country"],
+            registry=registry,
+        )
+        self._fired = Counter(
+            "rasid_rules_fired", "Flags found, by the rule that fired.", ["rule"], registry=registry
+        )
+        self._show_rules()
         self._seconds = Histogram(
             "rasid_flagging_seconds",
             "Time to flag one article.",
@@ -164,6 +175,14 @@ class Processor:
     def reload(self, flagger: Flagger) -> None:
         """Flag with other rules from the next article on."""
         self._flagger = flagger
+        self._show_rules()
+
+    def _show_rules(self) -> None:
+        """Have a series for each rule from the start, at zero."""
+        for book in self._flagger.books.values():
+            for theme in book.themes:
+                for rule in theme.rules:
+                    self._fired.labels(rule.id)
 
     def _handle(self, message: Message, tx: Transaction) -> None:
         article = decode(Article, message.value)
@@ -175,6 +194,9 @@ class Processor:
             return
         for flag in flags:
             self._flags.labels(flag.theme, flag.development).inc()
+            self._fired.labels(flag.rule).inc()
+            for country in flag.countries or ("none",):
+                self._countries.labels(flag.theme, country).inc()
         book = flagger.book(document)
         lead = read_lead(document, book, self._atlas) if flags else _NO_LEAD
         made = report(article, flags, flagger.digest, lead=lead, backfill=message.topic == BACKFILL)

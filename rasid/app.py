@@ -15,17 +15,12 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 import structlog
-from prometheus_client import (
-    CollectorRegistry,
-    Gauge,
-    ProcessCollector,
-    disable_created_metrics,
-)
 
 from alerts.holding import Gate, Limit, Wishes
 from alerts.hours import Digest, MuteTime
@@ -50,11 +45,12 @@ from rasid.atom import atom
 from rasid.config import Config, ReceiverPart, RoutePart, serve_address
 from rasid.configfile import load
 from rasid.logs import redaction
+from rasid.metrics import DaemonMetrics, LogFile, make_registry
 from rasid.serve import Endpoint, bind
 from rasid.signals import Bell, HeldSignals
 from rasid.storybook import stories
 from streams import records
-from streams.carriers import open_log
+from streams.carriers import log_file, open_log
 from streams.errors import LogError, LogUnavailable, RasidError
 from streams.kafka_options import Security
 from streams.log import Log
@@ -266,6 +262,7 @@ class App:
         self._clock = clock
         redaction.know(config.secrets())
         self.registry = make_registry()
+        self.registry.register(LogFile(log_file(log_url(config))))
         self._endpoint = None
         if config.serve != "none":
             self._endpoint = Endpoint(
@@ -305,6 +302,10 @@ class App:
                 registry=self.registry,
                 metrics=metrics,
             )
+        self._metrics = DaemonMetrics(
+            self.registry,
+            {name: partial(_ready, stage) for name, stage in self._stages().items()},
+        )
         self._failures: dict[str, str] = {}
         self._crashed = False
         self._stops = {name: threading.Event() for name in self._stages()}
@@ -369,7 +370,7 @@ class App:
             self._bell.wait()
             if self._reload and not self._stopping:
                 self._reload = False
-                self._load_again()
+                self._metrics.reloaded(done=self._load_again())
         return self._shut_down(threads, housekeeper)
 
     def stop(self) -> None:
@@ -420,9 +421,10 @@ class App:
             except Exception:  # a defect; the next round may do better, and the stages go on
                 log.exception("housekeeping_failed")
 
-    def _load_again(self) -> None:
+    def _load_again(self) -> bool:
         """Build all that a reload needs, then change over. Whatever goes wrong in building
-        refuses the reload: a mistake in a file must not end a daemon at work."""
+        refuses the reload, and False says so: a mistake in a file must not end a daemon at
+        work."""
         try:
             config = load(self._config_path)
             redaction.know(config.secrets())
@@ -435,12 +437,12 @@ class App:
                 self._alerts.reload(named, routed, config.alerts.max_age, gate(config))
         except RasidError as error:
             log.error("reload_refused", error=str(error), kept="the running configuration")
-            return
+            return False
         except Exception as error:
             log.exception(
                 "reload_refused", error=type(error).__name__, kept="the running configuration"
             )
-            return
+            return False
         fixed = [
             key for key in ("log", "serve") if getattr(config, key) != getattr(self._config, key)
         ]
@@ -452,6 +454,7 @@ class App:
         if self._processor and flagger:
             self._processor.reload(flagger)
         log.info("reloaded", sources=len(polled), rules="new" if flagger else "as before")
+        return True
 
     def _shut_down(
         self, threads: Mapping[str, threading.Thread], housekeeper: threading.Thread
@@ -476,12 +479,5 @@ class App:
         return 1 if self._crashed or not clean else 0
 
 
-def make_registry() -> CollectorRegistry:
-    """A registry with what the process tells of itself; every name begins `rasid_`."""
-    disable_created_metrics()  # type: ignore[no-untyped-call]  # series that nobody reads
-    registry = CollectorRegistry()
-    ProcessCollector(namespace="rasid", registry=registry)
-    Gauge(
-        "rasid_build_info", "Always 1; the version is a label.", ["version"], registry=registry
-    ).labels(__version__).set(1)
-    return registry
+def _ready(stage: StageThread) -> bool:
+    return stage.ready

@@ -36,6 +36,11 @@ def open_log(
     )
 
 
+def log_file(url: str) -> Path | None:
+    """The file of a log in SQLite; None of any other. Raises ConfigError as `open_log` does."""
+    return _path(url) if url.startswith("sqlite:") else None
+
+
 def _path(url: str) -> Path:
     parts = urlsplit(url)
     path = Path(unquote(parts.path))

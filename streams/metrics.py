@@ -1,5 +1,6 @@
 """What every stage tells Prometheus, under one set of names."""
 
+import time
 from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -34,6 +35,13 @@ class StageMetrics:
             ["stage"],
             registry=registry,
         )
+        self.heartbeat = Gauge(
+            "rasid_stage_heartbeat_timestamp_seconds",
+            "When a stage's loop last came round, whether or not there was work.",
+            ["stage"],
+            registry=registry,
+        )
+        self._beats: dict[str, float] = {}
 
     def begin(self, stage: str) -> None:
         """Show a stage's series from the start, at zero."""
@@ -46,6 +54,15 @@ class StageMetrics:
             self.seconds,
         ):
             metric.labels(stage)
+
+    def beat(self, stage: str) -> None:
+        """The stage has come round, at work or standing by: it is not stuck."""
+        self._beats[stage] = time.monotonic()
+        self.heartbeat.labels(stage).set_to_current_time()
+
+    def beats(self) -> Mapping[str, float]:
+        """Stage → when it last came round, by `time.monotonic`."""
+        return dict(self._beats)
 
     def set_lag(self, lag: Mapping[str, int]) -> None:
         """Take every stage's from `Log.lag()`, for stages that do not run here too."""

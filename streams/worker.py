@@ -107,6 +107,7 @@ class Worker:
         failures = 0
         try:
             while not stop.is_set():
+                self._metrics.beat(self._stage.name)
                 try:
                     if not acquired:
                         acquired = self._acquire()
@@ -256,6 +257,7 @@ class Worker:
 
     def _log_away(self, error: LogUnavailable, failures: int) -> None:
         self.ready = False
+        self._metrics.beat(self._stage.name)
         if not failures:  # once an outage, not once a try
             log.warning(
                 "log_unavailable", stage=self._stage.name, reason=error.reason, error=str(error)

@@ -179,3 +179,13 @@ def test_loading_anew_forgets_all_but_what_is_in_flight() -> None:
     assert take(outbox) == []
     outbox.release("desk", "d0")
     assert take(outbox) == ["d0"]
+
+
+def test_the_oldest_that_waits_is_told_by_receiver() -> None:
+    outbox = filled(desk=1)
+    outbox.add("desk", "later", due=at(5), queued=at(5))
+    assert outbox.oldest() == {"desk": NOW}
+    outbox.settle("desk", "d0")
+    assert outbox.oldest() == {"desk": at(5)}
+    outbox.settle("desk", "later")
+    assert outbox.oldest() == {}

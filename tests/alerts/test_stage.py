@@ -67,6 +67,7 @@ def test_a_report_reaches_every_receiver_the_routes_choose(
     assert bench.metric("rasid_seen_to_sent_seconds_count") == 2
     assert bench.metric("rasid_records_in_total", stage="alert") == 4
     assert bench.metric("rasid_deliveries_pending", receiver="desk") == 0
+    assert bench.metric("rasid_stage_heartbeat_timestamp_seconds", stage="alert") > 0
 
 
 def test_copies_and_revisions_bring_no_second_message(bench: Bench, slack: SlackServer) -> None:

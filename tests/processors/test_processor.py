@@ -30,7 +30,12 @@ def article(name: str, text: str, revision: int = 1) -> Article:
     )  # fmt: skip
 
 
-def run(tmp_path: Path, flagger: Flagger, written: list[tuple[str, bytes]]) -> list[Report]:
+def run(
+    tmp_path: Path,
+    flagger: Flagger,
+    written: list[tuple[str, bytes]],
+    registry: CollectorRegistry | None = None,
+) -> list[Report]:
     log = SqliteLog(tmp_path / "log.db", clock=lambda: NOW)
     writer = log.stage("collect")
     assert writer.acquire(1)
@@ -38,7 +43,7 @@ def run(tmp_path: Path, flagger: Flagger, written: list[tuple[str, bytes]]) -> l
     for i, (topic, value) in enumerate(written):
         tx.append(topic, str(i), value)
     writer.commit(tx)
-    registry = CollectorRegistry()
+    registry = registry or CollectorRegistry()
     stage = log.stage("process", reads=READS)
     processor = Processor(
         stage, flagger, clock=lambda: NOW, registry=registry, metrics=StageMetrics(registry)
@@ -60,6 +65,31 @@ def test_an_article_with_a_development_becomes_a_report(tmp_path: Path, flagger:
     assert (report.article_id, report.rules, report.backfill) == ("a", flagger.digest, False)
     assert {(f.theme, f.development) for f in report.flags} == {("ceasefire", "agreed")}
     assert report.sketch
+
+
+def test_what_fired_is_counted_by_rule_and_country(tmp_path: Path, flagger: Flagger) -> None:
+    registry = CollectorRegistry()
+    (report,) = run(tmp_path, flagger, [(ARTICLES, encode(article("a", TRUCE)))], registry)
+    (flag,) = report.flags
+    samples = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in registry.collect()
+        for sample in family.samples
+        if sample.value and sample.name.startswith(("rasid_rules", "rasid_flags"))
+    }
+    assert samples == {
+        ("rasid_flags_total", "ceasefire", "agreed"): 1,
+        ("rasid_flags_by_country_total", "ceasefire", "YE"): 1,
+        ("rasid_rules_fired_total", flag.rule): 1,
+    }
+    rules = {r.id for book in flagger.books.values() for t in book.themes for r in t.rules}
+    series = {
+        sample.labels["rule"]
+        for family in registry.collect()
+        for sample in family.samples
+        if sample.name == "rasid_rules_fired_total"
+    }
+    assert series == rules  # at zero from the start, so that a first firing is an increase
 
 
 def test_without_flags_only_a_later_revision_is_reported(tmp_path: Path, flagger: Flagger) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from prometheus_client import Counter
 
-from rasid.app import App, make_registry
+from rasid.app import App
 from rasid.config import Config
+from rasid.metrics import make_registry
 from rasid.serve import Endpoint, bind
 from streams.errors import ConfigError
 
