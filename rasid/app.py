@@ -49,6 +49,7 @@ from rasid.metrics import DaemonMetrics, LogFile, make_registry
 from rasid.serve import Endpoint, bind
 from rasid.signals import Bell, HeldSignals
 from rasid.storybook import stories
+from rasid.supervisor import Supervisor
 from streams import records
 from streams.carriers import log_file, open_log
 from streams.errors import LogError, LogUnavailable, RasidError
@@ -306,6 +307,7 @@ class App:
             self.registry,
             {name: partial(_ready, stage) for name, stage in self._stages().items()},
         )
+        self._supervisor = Supervisor()
         self._failures: dict[str, str] = {}
         self._crashed = False
         self._stops = {name: threading.Event() for name in self._stages()}
@@ -366,11 +368,24 @@ class App:
         )  # fmt: skip
         housekeeper = threading.Thread(target=self._housekeep, name="housekeeping", daemon=True)
         housekeeper.start()
+        watched = threading.Event()
+        watchdog = threading.Thread(
+            target=self._supervisor.watch,
+            args=(self._stage_metrics.beats, watched),
+            name="watchdog",
+            daemon=True,
+        )
+        watchdog.start()
+        self._supervisor.tell("READY=1", f"STATUS=at work: {', '.join(threads)}")
         while not self._stopping:
             self._bell.wait()
             if self._reload and not self._stopping:
                 self._reload = False
+                self._supervisor.reloading()
                 self._metrics.reloaded(done=self._load_again())
+                self._supervisor.tell("READY=1")
+        self._supervisor.tell("STOPPING=1")
+        watched.set()  # from here on TimeoutStopSec counts
         return self._shut_down(threads, housekeeper)
 
     def stop(self) -> None:
