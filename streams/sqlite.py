@@ -29,7 +29,7 @@ from streams.log import Clock, Message, Positions, Row, TopicInfo
 from streams.sqlite_errors import translated
 from streams.sqlite_file import open_reader, open_writer, roll_back, write_transaction
 from streams.sqlite_names import from_us, quoted, to_us
-from streams.sqlite_stage import SqliteStage
+from streams.sqlite_stage import Commits, SqliteStage
 
 READ_RECORDS: Final = 200  # a page of read(): no read transaction lasts longer
 EXPIRE_RECORDS: Final = 500  # deleted in one transaction
@@ -48,7 +48,9 @@ class SqliteLog:
     """Implements `streams.log.Log`.
 
     Nothing is opened here: a file that is missing, foreign or locked shows at the first
-    use. `max_page_count` bounds the file (pages of 4 KB); beyond it the disk counts as full.
+    use. A stage that waits is woken by commits of its own process, and looks for those of
+    others every `poll_interval_s`. `max_page_count` bounds the file (pages of 4 KB); beyond
+    it the disk counts as full.
     """
 
     def __init__(
@@ -56,7 +58,7 @@ class SqliteLog:
         path: Path,
         *,
         clock: Clock,
-        poll_interval_s: float = 0.02,
+        poll_interval_s: float = 0.1,
         busy_timeout_s: float = 5.0,
         max_page_count: int | None = None,
     ) -> None:
@@ -66,6 +68,7 @@ class SqliteLog:
         self._busy_timeout_s = busy_timeout_s
         self._max_page_count = max_page_count
         self._writing = threading.Lock()
+        self._commits = Commits()
 
     def stage(self, name: str, reads: Sequence[str] = ()) -> SqliteStage:
         return SqliteStage(
@@ -74,6 +77,7 @@ class SqliteLog:
             reads,
             clock=self._clock,
             writing=self._writing,
+            commits=self._commits,
             poll_interval_s=self._poll_interval_s,
             busy_timeout_s=self._busy_timeout_s,
             max_page_count=self._max_page_count,

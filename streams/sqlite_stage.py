@@ -28,6 +28,25 @@ from streams.sqlite_names import append_records, ensure_name, from_us, quoted, t
 _BEHIND: Final = "the log has moved on without this instance"
 
 
+class Commits:
+    """Wakes the stages of one process at each other's commits; those of other processes are
+    looked for."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self.count = 0
+
+    def tell(self) -> None:
+        with self._changed:
+            self.count += 1
+            self._changed.notify_all()
+
+    def wait(self, seen: int, timeout_s: float) -> None:
+        """Until there are more than `seen`, for `timeout_s` at most."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.count != seen, timeout_s)
+
+
 class SqliteStage:
     """Implements `streams.log.Stage`."""
 
@@ -39,6 +58,7 @@ class SqliteStage:
         *,
         clock: Clock,
         writing: threading.Lock,
+        commits: Commits,
         poll_interval_s: float,
         busy_timeout_s: float,
         max_page_count: int | None,
@@ -48,6 +68,7 @@ class SqliteStage:
         self._reads = tuple(reads)
         self._clock = clock
         self._writing = writing
+        self._commits = commits
         self._poll_interval_s = poll_interval_s
         self._busy_timeout_s = busy_timeout_s
         self._max_page_count = max_page_count
@@ -82,6 +103,7 @@ class SqliteStage:
         with translated(self._path):
             connection = self._working()
             while True:
+                commits = self._commits.count
                 (version,) = connection.execute("PRAGMA data_version").fetchone()
                 if version != self._data_version:  # someone else has committed
                     self._check_turn(connection)
@@ -94,7 +116,7 @@ class SqliteStage:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return ()
-                time.sleep(min(self._poll_interval_s, left))
+                self._commits.wait(commits, min(self._poll_interval_s, left))
 
     def rewind(self) -> None:
         self._cursors = dict(self._positions)
@@ -127,6 +149,7 @@ class SqliteStage:
         for topic, offset in moved.items():
             self._cursors[topic] = max(self._cursors[topic], offset)
         self._idle = False  # our own commits do not change the data version we see
+        self._commits.tell()
 
     def owns(self, partition_key: str) -> bool:
         return True

@@ -487,3 +487,16 @@ class TestCost:
         thread.start()
         assert len(stage.poll(1, 30)) == 1
         thread.join()
+
+
+def test_a_commit_wakes_the_waiting_stages_of_its_process(path: Path) -> None:
+    log = open_log(path, poll_interval_s=3600)  # by looking alone it would not be seen
+    writer, reader = seated(log, "collect"), seated(log, "alert", (FLAGS,))
+    came: list[int] = []
+    thread = threading.Thread(target=lambda: came.append(len(reader.poll(10, 60))), daemon=True)
+    thread.start()
+    writer.commit(records(3))
+    thread.join(20)
+    assert came == [3]
+    for stage in (writer, reader):
+        stage.close()
