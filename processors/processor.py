@@ -9,6 +9,7 @@ commits are the worker's.
 
 import re
 import threading
+from collections.abc import Callable
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -114,18 +115,20 @@ def document_of(article: Article) -> Document:
 
 
 class Processor:
-    """Drives the stage. `reload` may be called from another thread."""
+    """Drives the stage. `load` comes before everything else; `reload` may be called from
+    another thread."""
 
     def __init__(
         self,
         stage: Stage,
-        flagger: Flagger,
+        load: Callable[[], Flagger],
         *,
         clock: Clock,
         registry: CollectorRegistry,
         metrics: StageMetrics,
     ) -> None:
-        self._flagger = flagger
+        self._load = load
+        self._flagger: Flagger | None = None
         self._atlas = Atlas()
         self._flags = Counter(
             "rasid_flags", "Flags found, by theme and development.", ["theme", "development"],
@@ -141,7 +144,6 @@ class Processor:
         self._fired = Counter(
             "rasid_rules_fired", "Flags found, by the rule that fired.", ["rule"], registry=registry
         )
-        self._show_rules()
         self._seconds = Histogram(
             "rasid_flagging_seconds",
             "Time to flag one article.",
@@ -154,6 +156,10 @@ class Processor:
         self._worker = Worker(
             stage, dict.fromkeys(READS, self._handle), clock=clock, metrics=metrics
         )
+
+    def load(self) -> None:
+        """Load the rules, which takes a second or two. Raises RuleError."""
+        self.reload(self._load())
 
     @property
     def ready(self) -> bool:
@@ -170,23 +176,20 @@ class Processor:
     @property
     def rules(self) -> str:
         """The digest of the rules at work."""
-        return self._flagger.digest
+        return self._flagger.digest if self._flagger else ""
 
     def reload(self, flagger: Flagger) -> None:
         """Flag with other rules from the next article on."""
         self._flagger = flagger
-        self._show_rules()
-
-    def _show_rules(self) -> None:
-        """Have a series for each rule from the start, at zero."""
-        for book in self._flagger.books.values():
+        for book in flagger.books.values():
             for theme in book.themes:
                 for rule in theme.rules:
-                    self._fired.labels(rule.id)
+                    self._fired.labels(rule.id)  # at zero until it fires
 
     def _handle(self, message: Message, tx: Transaction) -> None:
         article = decode(Article, message.value)
         flagger = self._flagger
+        assert flagger is not None, "not loaded"
         document = document_of(article)
         with self._seconds.time():
             flags = flagger.flag(document)

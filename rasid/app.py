@@ -257,7 +257,7 @@ class App:
         stages: Sequence[str] = STAGES,
         clock: Callable[[], datetime] = now,
     ) -> None:
-        """Raises ConfigError (port taken), LogError (log unusable), RuleError."""
+        """Raises ConfigError (port taken), LogError (log unusable)."""
         self._config = config
         self._config_path = config_path
         self._clock = clock
@@ -286,7 +286,7 @@ class App:
         if "process" in stages:
             self._processor = Processor(
                 self._log.stage("process", reads=(records.ARTICLES, records.BACKFILL)),
-                load_flagger(self._config.rules),
+                partial(load_flagger, config.rules),
                 clock=clock,
                 registry=self.registry,
                 metrics=metrics,
@@ -342,7 +342,8 @@ class App:
 
     def run(self, held: HeldSignals | None = None) -> int:
         """Work until a signal, which `held` may have met already; the exit code. Call from the
-        main thread. Raises IdentityTaken, and LogCorrupt: the log is none, or damaged."""
+        main thread. Raises RuleError, IdentityTaken, and LogCorrupt: the log is none, or
+        damaged."""
         self._log.claim()
         with suppress(LogUnavailable):  # not made yet, or away for a while: the stages wait
             self._log.topics()
@@ -360,8 +361,7 @@ class App:
             )
             for name, stage in self._stages().items()
         }
-        for thread in threads.values():
-            thread.start()
+        self._start(threads)
         log.info(
             "started", version=__version__, stages=list(threads), log=log_url(self._config),
             serve=self.address, pid=os.getpid(),
@@ -387,6 +387,18 @@ class App:
         self._supervisor.tell("STOPPING=1")
         watched.set()  # from here on TimeoutStopSec counts
         return self._shut_down(threads, housekeeper)
+
+    def _start(self, threads: Mapping[str, threading.Thread]) -> None:
+        """Collecting first: the rules take a second to load, and the first feeds can be asked
+        meanwhile. A mistake in them ends the start all the same."""
+        for name, thread in threads.items():
+            if name == "process" and self._processor:
+                try:
+                    self._processor.load()
+                except BaseException:
+                    self._shut_down({n: t for n, t in threads.items() if t.is_alive()}, None)
+                    raise
+            thread.start()
 
     def stop(self) -> None:
         """End `run`, from any thread."""
@@ -472,7 +484,7 @@ class App:
         return True
 
     def _shut_down(
-        self, threads: Mapping[str, threading.Thread], housekeeper: threading.Thread
+        self, threads: Mapping[str, threading.Thread], housekeeper: threading.Thread | None
     ) -> int:
         """Inputs first, so that what is in hand flows out; then the endpoint, then the log."""
         clean = True
@@ -484,7 +496,8 @@ class App:
                 log.error("stop_timed_out", stage=name, seconds=_STOP_S[name])
             else:
                 log.info("stopped", stage=name)
-        housekeeper.join(5.0)
+        if housekeeper:
+            housekeeper.join(5.0)
         if self._endpoint and not self._endpoint.close(5.0):
             clean = False
             log.error("stop_timed_out", stage="serve", seconds=5.0)

@@ -46,8 +46,9 @@ def run(
     registry = registry or CollectorRegistry()
     stage = log.stage("process", reads=READS)
     processor = Processor(
-        stage, flagger, clock=lambda: NOW, registry=registry, metrics=StageMetrics(registry)
+        stage, lambda: flagger, clock=lambda: NOW, registry=registry, metrics=StageMetrics(registry)
     )
+    processor.load()
     assert stage.acquire(1)
     while processor.step(0):
         pass

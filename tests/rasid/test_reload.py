@@ -49,3 +49,11 @@ def test_none_beside_other_names_is_told_with_its_line_and_key() -> None:
     assert [str(p) for p in found] == [
         "rasid.yaml:2: catalogue: `none` stands alone, or not at all"
     ]
+
+
+def test_a_mistake_in_the_rules_ends_a_start_that_has_begun_to_collect(tmp_path: Path) -> None:
+    path = write(tmp_path, "rules: [/nowhere]\n")
+    with Daemon("--config", str(path), cwd=tmp_path) as daemon:
+        assert daemon.wait() == 1
+        assert any("/nowhere: no such folder of rules" in line for line in daemon.seen)
+        assert any('"stopped"' in line and '"collect"' in line for line in daemon.seen)
