@@ -1,8 +1,9 @@
 """`rasid log topics`, `rasid log read`: looking into the log beside a running daemon;
-`rasid log copy`: bringing it into another."""
+`rasid log copy`: bringing it into another; `rasid log backup`: keeping it as it is now."""
 
 import json
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -141,6 +142,31 @@ def copy(
 
         copy_log(one, other, told)
     typer.echo(f"Copied. Set `log: {target}` and start Rasid.")
+
+
+@app.command()
+def backup(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Where the copy goes; not there yet.")
+    ],
+    config: ConfigOption = None,
+) -> None:
+    """Copy a SQLite log as it stands, beside a running daemon, and check the copy.
+
+    To restore: stop Rasid, put the copy in the log's place, remove the old -wal and -shm beside
+    it, start Rasid.
+    """
+    from rasid.app import log_url
+    from streams.carriers import log_file
+    from streams.sqlite_backup import back_up
+
+    path = log_file(log_url(load_config(config)))
+    if path is None:
+        fail(
+            "the log is on Kafka, which keeps copies itself; `rasid log copy` brings it into a file"
+        )
+    size = back_up(path, file)
+    typer.echo(f"{file}: {size:,} bytes, checked.")
 
 
 def _topic(info: Any) -> dict[str, Any]:
