@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka import errors as kafka_errors
+from kafka.cluster import ClusterMetadata
 from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
 from streams.errors import LogUnavailable, OwnershipLost
@@ -20,20 +21,29 @@ RECORD_BYTES: Final = 1_000_000  # of one record, key and headers with it; the b
 BOOTSTRAP_S: Final = 5.0  # until the first broker must have answered
 REQUEST_S: Final = 10.0
 KNOCK_S: Final = 2.0
+# After so long a broker ends what a dead instance left open, which nobody can read past. Brokers
+# look every 10 s (`transaction.abort.timed.out.transaction.cleanup.interval.ms`). A transaction
+# of ours takes milliseconds.
+TRANSACTION_S: Final = 10.0
 BACKOFF_MS: Final = 5  # of the producer: without it every second transaction waits 100 ms
 RECONNECT_MAX_MS: Final = 1000  # a broker that comes back is found within a second
+LEADERS_MS: Final = 20  # between two looks for who leads a partition
+# The library gives its look-ups 100 ms and takes no setting for it; a reader that turns to
+# another topic, and a stage that starts, would wait that long each time.
+ClusterMetadata.DEFAULT_CONFIG["retry_backoff_ms"] = LEADERS_MS
 
 
-def consumer(options: KafkaOptions, **settings: Any) -> KafkaConsumer:
-    """Reads only what is committed; commits nothing by itself."""
+def consumer(options: KafkaOptions, *, wait_ms: int = 250, **settings: Any) -> KafkaConsumer:
+    """Reads only what is committed; commits nothing by itself. `wait_ms` is how long a broker
+    may keep a request that it has nothing for; until it answers, it is asked nothing else."""
     return KafkaConsumer(
         **_common(options),
         isolation_level="read_committed",
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         allow_auto_create_topics=False,
-        fetch_max_wait_ms=250,
-        retry_backoff_ms=50,
+        fetch_max_wait_ms=wait_ms,
+        retry_backoff_ms=LEADERS_MS,
         **settings,
     )
 
@@ -55,7 +65,7 @@ def producer(options: KafkaOptions, transactional_id: str) -> KafkaProducer:
     return KafkaProducer(
         **_common(options),
         transactional_id=transactional_id,
-        transaction_timeout_ms=int(options.session_s * 1000),
+        transaction_timeout_ms=int(TRANSACTION_S * 1000),
         max_block_ms=int(REQUEST_S * 1000),
         delivery_timeout_ms=int(REQUEST_S * 2000),
         compression_type="zstd",

@@ -83,7 +83,8 @@ class Reader:
 
     def _open(self) -> KafkaConsumer:
         if self._consumer is None:
-            self._consumer = consumer(self._cluster.options)
+            # It reads to ends that are known: there is nothing to wait for.
+            self._consumer = consumer(self._cluster.options, wait_ms=1)
         return self._consumer
 
     def close(self) -> None:
