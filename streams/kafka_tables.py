@@ -15,6 +15,7 @@ import structlog
 from kafka.structs import TopicPartition
 
 from streams import sqlite_tables
+from streams.kafka_client import TRANSACTION_S
 from streams.kafka_reader import Reader
 from streams.kafka_records import Outgoing, columns_of, outgoing, partition_of
 from streams.kafka_topics import MANY, OWNED, Cluster
@@ -193,7 +194,7 @@ class Tables:
         records = 0
         # Behind a transaction that somebody left open there may be rows of ours: wait until
         # the cluster has ended it.
-        settle_s = 2 * self._cluster.options.session_s
+        settle_s = 3 * TRANSACTION_S
         starts, ends = self._reader.bounds(partitions, settle_s)
         total = sum(ends[tp] - starts[tp] for tp in partitions)
         metrics = self._cluster.metrics

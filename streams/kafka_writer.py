@@ -16,11 +16,11 @@ from kafka import KafkaProducer
 from kafka import errors as kafka_errors
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
-from streams.kafka_client import REQUEST_S, producer
+from streams.kafka_client import TRANSACTION_S, producer
 from streams.kafka_records import Outgoing
 from streams.kafka_topics import Cluster
 
-COMMIT_S: Final = REQUEST_S  # shorter than the transaction's timeout, the session's length
+COMMIT_S: Final = TRANSACTION_S / 2
 
 
 class Writer:
