@@ -151,11 +151,15 @@ class AlertStage:
         self._sender.step()
         # 2. What was held and may be told now, as digests.
         self._held.tell(self._clock(), self._sender.well)
-        # 3. New Reports become stories and alerts, new alerts become deliveries.
+        # 3. What is taken at once is recorded at once: killed before that, it would be repeated.
+        if self._sender.busy:
+            self._sender.collect(OUTCOME_S)
+            self._sender.record()
+        # 4. New Reports become stories and alerts, new alerts become deliveries.
         busy = self._sender.busy
         wait_s = 0.0 if busy else self._held.wait_s(self._clock(), self._sender.wait_s(POLL_S))
         consumed = self._consume(wait_s)
-        # 4. Where nothing is to be read, the next thing to happen is an outcome.
+        # 5. Where nothing is to be read, the next thing to happen is an outcome.
         if busy and not consumed:
             self._sender.collect(OUTCOME_S)
 
