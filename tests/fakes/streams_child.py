@@ -8,7 +8,7 @@
     python streams_child.py URL write STAGE N     append N records to ALERTS, one a commit
     python streams_child.py URL read TOPIC        print the keys of a topic
 
-On Kafka it is the instance named in RASID_INSTANCE.
+On Kafka it is the instance named in RASID_INSTANCE, and dead after RASID_SESSION_S of silence.
 
 It prints a line for each step that is done, so that a test waits for progress, not time.
 """
@@ -16,12 +16,14 @@ It prints a line for each step that is done, so that a test waits for progress, 
 import os
 import signal
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import structlog
 
 from streams.carriers import open_log
-from streams.log import Log, Message, Stage, Transaction
+from streams.kafka_options import kafka_options
+from streams.log import Clock, Log, Message, Stage, Transaction
 from streams.records import ALERTS, DELIVERIES, FLAGS
 
 
@@ -42,6 +44,15 @@ def seated(log: Log, name: str, reads: tuple[str, ...] = ()) -> Stage:
     while not stage.acquire(1.0):
         pass
     return stage
+
+
+def opened(url: str, clock: Clock) -> Log:
+    instance, session_s = os.environ.get("RASID_INSTANCE", ""), os.environ.get("RASID_SESSION_S")
+    if session_s is None:
+        return open_log(url, clock=clock, instance=instance)
+    from streams.kafka import KafkaLog
+
+    return KafkaLog(replace(kafka_options(url, instance), session_s=float(session_s)), clock=clock)
 
 
 class DeadlyClock:
@@ -79,7 +90,7 @@ def main(url: str, role: str, *arguments: str) -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     deadly = role == "die-in-commit"
     clock = DeadlyClock(int(arguments[0])) if deadly else lambda: datetime.now(UTC)
-    log = open_log(url, clock=clock, instance=os.environ.get("RASID_INSTANCE", ""))
+    log = opened(url, clock)
     if role == "hang":
         stage = seated(log, "alert", (arguments[0],))
         got = 0

@@ -372,7 +372,7 @@ class TestKill:
         for at in range(0, len(names), 500):
             append(writer, FLAGS, names[at : at + 500])
         chance = random.Random(1)  # which moment, within the run, is the scheduler's choice
-        for _ in range(5):
+        for _ in range(3):
             with child(carrier.url, "relay", 5) as other:
                 assert other.line() == "working"
                 for _ in range(chance.randint(1, 60)):

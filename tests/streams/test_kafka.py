@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from rasid.demo.broker import Brokers
 from streams.carriers import open_log
 from streams.errors import IdentityTaken, LogCorrupt, LogUnavailable, OwnershipLost
+from streams.kafka import KafkaLog
 from streams.kafka_stage import KafkaStage
 from streams.log import Log, Message, Stage, Transaction
 from streams.metrics import LogMetrics, StageMetrics
@@ -98,11 +99,15 @@ class TestDeath:
         assert keys(log.read(ALERTS)) == names
         assert keys(log.read(DELIVERIES)) == names
 
-    def test_a_standby_takes_over_within_20_s_of_a_death(self, url: str, open_as: Opener) -> None:
+    def test_a_standby_takes_over_within_5_s_of_a_dead_ones_session(
+        self, url: str, open_as: Opener
+    ) -> None:
         log = open_as("other")
         names = [f"{number:03}" for number in range(50)]
         append(seated(log, "process"), FLAGS, names)
-        with child(url, "die-before-commit", 4, RASID_INSTANCE="one") as first:
+        # 6 s is the shortest session that a broker allows; Rasid's own is 15.
+        dying = {"RASID_INSTANCE": "one", "RASID_SESSION_S": "6"}
+        with child(url, "die-before-commit", 4, **dying) as first:
             assert first.line() == "working"
             standby = log.stage("alert", [FLAGS])
             assert first.code() == -9
@@ -110,7 +115,7 @@ class TestDeath:
             assert standby.acquire(LONG_S)
             assert keys(standby.poll(1, LONG_S)) == ["015"]
             append(standby, ALERTS, ["after"])
-            assert time.monotonic() - began < 20
+            assert time.monotonic() - began < 6 + 5
         assert keys(log.read(ALERTS)) == [*names[:15], "after"]
 
     def test_a_standby_takes_over_at_once_at_a_clean_stop(self, open_as: Opener) -> None:
@@ -316,7 +321,10 @@ class TestPartitions:
 
 
 class TestBrokers:
-    def test_none_at_a_start_is_an_error_that_says_so(self, open_as: Opener) -> None:
+    def test_none_at_a_start_is_an_error_that_says_so(
+        self, open_as: Opener, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("streams.kafka_client.BOOTSTRAP_S", 1.0)
         log = open_as("one", "kafka://127.0.0.1:1")
         for use in (lambda: log.stage("alert").acquire(0), log.topics, lambda: log.read(FLAGS)):
             with pytest.raises(LogUnavailable, match=r"127.0.0.1:1.*is a broker up") as caught:
@@ -351,7 +359,7 @@ class TestBrokers:
             assert found == ["after"]
             log.close()
 
-    def test_one_of_three_killed_lets_the_others_go_on_and_nothing_is_lost_or_repeated(
+    def test_the_leader_of_three_killed_lets_the_others_go_on_and_nothing_is_lost_or_repeated(
         self, three_brokers: Brokers
     ) -> None:
         url = f"{three_brokers.url}/three-{next(_numbers)}?partitions=3"
@@ -367,27 +375,28 @@ class TestBrokers:
             stop = threading.Event()
             thread = threading.Thread(target=worker.run, args=(stop,))
             thread.start()
-            written = 0
+            names = [f"{number:03}" for number in range(60)]
+            (leader,) = (n for n in three_brokers.nodes if n.node == leader_of_flags(log))
             try:
-                for node in three_brokers.nodes:
-                    for at in range(30):
-                        if at == 10:
-                            node.kill()
-                        append_surely(log, writer, f"{written:03}")
-                        written += 1
-                    wait_until(lambda: len(list(log.read(ALERTS))) == written)  # noqa: B023
-                    node.start()
-                    node.wait()
+                for name in names[:20]:
+                    append_surely(log, writer, name)
+                leader.kill()
+                for name in names[20:]:
+                    append_surely(log, writer, name)
+                wait_until(lambda: len(list(log.read(ALERTS))) == len(names))
             finally:
                 stop.set()
                 thread.join()
-                for node in three_brokers.nodes:
-                    if node.process is None:
-                        node.start()
-                        node.wait()
-            names = [f"{number:03}" for number in range(90)]
+                leader.start()
+                leader.wait()
             assert keys(log.read(FLAGS)) == names
             assert keys(log.read(ALERTS)) == names
+
+
+def leader_of_flags(log: Log) -> int:
+    assert isinstance(log, KafkaLog)
+    (topic,) = log._cluster.ask(lambda admin: admin.describe_topics([log._cluster.physical(FLAGS)]))
+    return int(topic["partitions"][0]["leader_id"])
 
 
 def append_surely(log: Log, stage: Stage, key: str) -> None:

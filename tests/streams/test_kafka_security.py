@@ -149,7 +149,10 @@ def test_with_a_login_over_tls_and_the_least_of_rights_all_works(
         log.set_positions("archive", log.positions()["alert"])
 
 
-def test_what_is_refused_is_told_with_what_to_look_at(secured: Secured, tmp_path: Path) -> None:
+def test_what_is_refused_is_told_with_what_to_look_at(
+    secured: Secured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.kafka_client.BOOTSTRAP_S", 2.0)
     good = secured.options("rasid", "rasid-secret")
     other = tmp_path / "other.pem"
     trustme.CA().cert_pem.write_to_path(other)

@@ -213,7 +213,7 @@ def test_a_log_answers_as_the_model_does(
         machine,
         settings=settings(
             # a transaction takes Kafka a hundred times as long
-            max_examples=8 if "kafka" in request.node.name else 40,
+            max_examples=5 if "kafka" in request.node.name else 40,
             stateful_step_count=30,
             deadline=None,
             derandomize=True,
