@@ -3,8 +3,11 @@
     uv run python benchmarks/road.py latency     seen → sent at 50 articles a second
     uv run python benchmarks/road.py memory      the process tree after 20,000 articles, and after
 
-Latency: `--rate` new articles a second, each of which alerts, for `--seconds`; the time from an
-entry first seen to its mail taken by the server, read from the log, in percentiles.
+`--log kafka` runs it on a broker of its own.
+
+Latency: `--rate` new articles a second, `--alerting` (a share) of which tell of a truce, for
+`--seconds`; the time from an entry first seen to its mail taken by the server, read from the log,
+in percentiles.
 Memory: PSS (shared pages counted once) of the daemon and its pool, from /proc, each 5,000
 articles until `--articles`; one in twenty of them alerts.
 """
@@ -20,7 +23,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from html import escape
@@ -29,11 +32,12 @@ from pathlib import Path
 from aiohttp import web
 
 from rasid.app import now
+from rasid.demo.broker import Brokers
 from rasid.demo.sinks import mail_server
 from streams import records
 from streams.carriers import open_log
 from streams.errors import LogError
-from streams.records import Delivery, decode
+from streams.records import Alert, Delivery, decode
 
 _TOWNS = "سرت الجفرة مأرب تعز إدلب حلب مصراتة عدن الحديدة درعا طبرق أجدابيا الرقة البيضاء لحج"
 _WORDS = (
@@ -111,14 +115,16 @@ def serving(sites: list[Site]) -> Iterator[list[int]]:
 
 
 @contextmanager
-def daemon(folder: Path, ports: list[int], mail_port: int) -> Iterator[subprocess.Popen[bytes]]:
+def daemon(
+    url: str, folder: Path, ports: list[int], mail_port: int
+) -> Iterator[subprocess.Popen[bytes]]:
     config = folder / "rasid.yaml"
     sources = "".join(
         f"  - {{id: s{i}, feeds: [{{url: 'http://127.0.0.1:{port}/feed.xml', interval: 1s}}]}}\n"
         for i, port in enumerate(ports)
     )
     config.write_text(
-        f"log: sqlite://{folder}/rasid.db\n"
+        f"log: {url}\n"
         "collect: {site_delay: 0s, allow_networks: [127.0.0.0/8]}\n"
         f"sources:\n{sources}"
         "receivers: [{name: editors, email: {from: a@example.org, to: [b@example.org], "
@@ -137,19 +143,51 @@ def daemon(folder: Path, ports: list[int], mail_port: int) -> Iterator[subproces
             process.wait(60)
 
 
-def counts(folder: Path) -> dict[str, int]:
+def counts(url: str) -> dict[str, int]:
     try:
-        with closing(open_log(f"sqlite://{folder}/rasid.db", clock=now)) as log:
+        with closing(open_log(url, clock=now)) as log:
             return {info.name: info.records for info in log.topics()}
     except LogError:
         return {}
 
 
-def delays(folder: Path) -> list[float]:
+def delays(url: str) -> list[float]:
     """Seconds from seen to sent, of all that were sent."""
-    with closing(open_log(f"sqlite://{folder}/rasid.db", clock=now)) as log:
+    with closing(open_log(url, clock=now)) as log:
         rows = [decode(Delivery, m.value) for m in log.read(records.DELIVERIES)]
     return sorted((d.updated - d.alert.seen).total_seconds() for d in rows if d.status == "sent")
+
+
+def hops(url: str) -> dict[str, list[float]]:
+    """Where the time of what was sent went, by the log's own times."""
+    with closing(open_log(url, clock=now)) as log:
+        articles = {m.key: m.time for m in log.read(records.ARTICLES)}
+        reports = {m.key: m.time for m in log.read(records.FLAGS)}
+        alerts = {decode(Alert, m.value).id: m.time for m in log.read(records.ALERTS)}
+        rows = [decode(Delivery, m.value) for m in log.read(records.DELIVERIES)]
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        if row.status == "sent":
+            article = row.alert.article_id
+            times = (
+                row.alert.seen, articles[article], reports[article], alerts[row.alert.id],
+                row.updated,
+            )  # fmt: skip
+            names = ("seen → article", "→ report", "→ alert", "→ sent")
+            for name, before, after in zip(names, times, times[1:], strict=False):
+                found.setdefault(name, []).append((after - before).total_seconds())
+    return found
+
+
+def drained(url: str, articles: int) -> bool:
+    """Whether so many articles came all the way."""
+    with closing(open_log(url, clock=now)) as log:
+        rows = [decode(Delivery, m.value) for m in log.read(records.DELIVERIES)]
+        return (
+            sum(1 for _ in log.read(records.ARTICLES)) >= articles
+            and not any(log.lag().values())
+            and not any(d.status == "pending" for d in rows)
+        )
 
 
 def tree_pss_mb(pid: int) -> float:
@@ -168,13 +206,23 @@ def tree_pss_mb(pid: int) -> float:
     return total
 
 
-def latency(rate: float, seconds: float) -> None:
-    sites = [Site(seed, alerting=1.0) for seed in range(5)]
-    with tempfile.TemporaryDirectory() as name, serving(sites) as ports:
+@contextmanager
+def carried(carrier: str) -> Iterator[tuple[str, Path]]:
+    """A fresh log's address, and a folder."""
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
+        url = f"sqlite://{folder}/rasid.db"
+        if carrier == "kafka":
+            url = stack.enter_context(Brokers(folder / "kafka")).url
+        yield url, folder
+
+
+def latency(carrier: str, rate: float, seconds: float, alerting: float) -> None:
+    sites = [Site(seed, alerting) for seed in range(5)]
+    with carried(carrier) as (url, folder), serving(sites) as ports:
         mail = mail_server(folder / "mail")
-        with daemon(folder, ports, mail.port):
-            while not counts(folder):
+        with daemon(url, folder, ports, mail.port):
+            while not counts(url):
                 time.sleep(0.1)
             start = time.monotonic()
             published = 0
@@ -184,11 +232,12 @@ def latency(rate: float, seconds: float) -> None:
                     published += 1
                 time.sleep(0.01)
             end = time.monotonic() + 60
-            while time.monotonic() < end and len(delays(folder)) < published:
+            while time.monotonic() < end and not drained(url, published):
                 time.sleep(0.5)
         mail.stop()
-        found = delays(folder)
-        articles = counts(folder).get(records.ARTICLES, 0)
+        found = delays(url)
+        told = hops(url)
+        articles = counts(url).get(records.ARTICLES, 0)
     cuts = statistics.quantiles(found, n=100)
     print(f"published {published} at {rate:g}/s, articles {articles}, alerts sent {len(found)}")
     print("| seen → sent | seconds |\n|---|---|")
@@ -200,17 +249,20 @@ def latency(rate: float, seconds: float) -> None:
     ):
         print(f"| {label} | {value:.2f} |")
 
+    print("| of which, p95 | seconds |\n|---|---|")
+    for label, seconds_ in told.items():
+        print(f"| {label} | {statistics.quantiles(seconds_, n=100)[94]:.2f} |")
 
-def memory(articles: int) -> None:
+
+def memory(carrier: str, articles: int) -> None:
     sites = [Site(seed, alerting=0.05) for seed in range(10)]
-    with tempfile.TemporaryDirectory() as name, serving(sites) as ports:
-        folder = Path(name)
+    with carried(carrier) as (url, folder), serving(sites) as ports:
         mail = mail_server(folder / "mail")
-        with daemon(folder, ports, mail.port) as process:
+        with daemon(url, folder, ports, mail.port) as process:
             print("| articles | PSS of the tree, MB | articles/s |\n|---|---|---|")
             goal, published, start, last = 5000, 0, time.monotonic(), 0
             while last < articles:
-                have = counts(folder).get(records.ARTICLES, 0)
+                have = counts(url).get(records.ARTICLES, 0)
                 while published < have + 600:  # as fast as they are taken, feeds show 100 each
                     sites[published % len(sites)].publish()
                     published += 1
@@ -229,11 +281,13 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("what", choices=["latency", "memory"])
+    parser.add_argument("--log", choices=["sqlite", "kafka"], default="sqlite")
+    parser.add_argument("--alerting", type=float, default=1.0)
     parser.add_argument("--rate", type=float, default=50.0)
     parser.add_argument("--seconds", type=float, default=40.0)
     parser.add_argument("--articles", type=int, default=30000)
     arguments = parser.parse_args()
     if arguments.what == "latency":
-        latency(arguments.rate, arguments.seconds)
+        latency(arguments.log, arguments.rate, arguments.seconds, arguments.alerting)
     else:
-        memory(arguments.articles)
+        memory(arguments.log, arguments.articles)
