@@ -28,6 +28,7 @@ from collectors.clean import (
 )
 from collectors.errors import FetchError
 from collectors.feeds import ParsedEntry, ParsedFeed
+from collectors.health import is_odd, learn_hours, tally
 from collectors.schedule import Bounds, add_gap, after_failure, after_success, learn
 from collectors.urls import article_id, canonical_url, site_of, without_credentials
 from streams.records import Entry, FeedState
@@ -35,6 +36,8 @@ from streams.records import Entry, FeedState
 # A row is written again after so long while its entry is still in the feed, so that rows
 # which go by age are those of entries that are gone.
 TOUCH_AFTER: Final = timedelta(days=7)
+
+TAUGHT_BY: Final = timedelta(days=28)  # younger entries tell at which hours a feed is busy
 
 _TAG = re.compile(r"<[^<>]*>")
 _SPACE = re.compile(r"\s+")
@@ -125,6 +128,7 @@ def decide_poll(
         "last_success": now,
         "first_polled": state.first_polled or now,
         "failures": 0,
+        "failing_since": None,
         "well": True,
         "last_error": None,
         "moved_to": came.answer.moved_to,
@@ -322,7 +326,17 @@ def _news(state: FeedState, came: Read, decision: PollDecision, now: datetime) -
     gaps_s = learn(state.gaps_s, times)
     if gaps_s == state.gaps_s and decision.new and not _enough(times):
         gaps_s = add_gap(state.gaps_s, state.last_new, now)
-    news: dict[str, object] = {"gaps_s": gaps_s, "newest_entry": newest}
+    fresh = [write.entry for write in decision.writes if write.entry.seen == now and write.due]
+    known = [entry.published for entry in fresh if entry.published is not None]
+    news: dict[str, object] = {
+        "gaps_s": gaps_s,
+        "newest_entry": newest,
+        "hours": learn_hours(state.hours, (date for date in known if now - date <= TAUGHT_BY)),
+    }
+    if state.newest_entry is not None and state.last_success is not None:
+        last = state.last_success
+        odd = [is_odd(entry.published, last) for entry in reversed(fresh)]
+        news["odd_dates"] = tally(state.odd_dates, odd)
     if decision.new:
         first = state.first_polled is None
         news["last_new"] = min(newest, now) if first and newest is not None else now
@@ -341,6 +355,7 @@ def _failed(state: FeedState, error: FetchError, bounds: Bounds, now: datetime) 
         last_status=error.reason,
         last_error=clean_line(str(error), 500),
         failures=state.failures + 1,
+        failing_since=state.failing_since or now,
         well=False,
     )
     due = after_failure(

@@ -338,6 +338,13 @@ class FeedState(Record, frozen=True, kw_only=True):
     moved_to: str | None = None
     gaps_s: tuple[float, ...] = ()  # the latest times between new entries, newest last
     newest_entry: datetime | None = None
+    failing_since: datetime | None = None  # this and what follows: see collectors.health
+    hours: tuple[int, ...] = ()  # new entries by the hour of the week, from Monday, UTC
+    odd_dates: int = 0  # new entries with a date that speaks against them, less the others
+    lost_pages: int = 0  # pages that gave no article, less those that did
+    page_error: str | None = None  # of the latest of them
+    unwell: tuple[str, ...] = ()  # reasons told to the operators
+    unwell_since: datetime | None = None
 
 
 EntryStatus = Literal["waiting", "done", "unchanged", "skipped", "failed"]

@@ -1,0 +1,275 @@
+"""How a feed is, beyond whether it answers: pure functions of what polling knows of it.
+
+    FeedState, now ─▶ ailments ─▶ against those told of ─▶ one notice of all that changed
+
+A monitor that has gone blind looks like a quiet day. What is unwell is told once, and once when
+it is well again; a reason is told once until then, however often it comes and goes.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Final, Literal
+
+from msgspec.structs import replace
+
+from collectors.clean import clean_line
+from collectors.errors import HINTS
+from streams.records import Alert, FeedState, Line
+
+Reason = Literal["failing", "html", "moved", "quiet", "dates", "pages"]
+
+FAILING: Final = timedelta(days=1)
+FAILURES: Final = 3
+HTML: Final = timedelta(hours=1)  # a web page in its place; a glitch passes sooner
+WEEK_H: Final = 168
+LEARNT: Final = timedelta(days=14)  # until the hours of the week are known
+LEARNT_ENTRIES: Final = 100
+_MOST_AN_HOUR: Final = 60  # entries counted, before all is halved and the old fades
+QUIET: Final = timedelta(hours=6)  # of the week's average hours
+QUIET_UNLEARNT: Final = timedelta(hours=48)  # a night, and a day off
+QUIET_UNKNOWN: Final = timedelta(days=7)  # nothing has ever come
+_GAPS: Final = 3.0  # so many times its longest usual gap
+_ODD_GAPS: Final = 10  # of so many the longest does not count: a pinned entry makes it
+LATE: Final = timedelta(days=1)  # dated so long before it could first be seen
+ODD: Final = 6  # in a row, or more bad than good by so many, is a fault; none left is well
+LINES: Final = 20  # of a notice; the rest is counted
+
+
+@dataclass(frozen=True, slots=True)
+class Ailment:
+    """`why` is what is seen, `do` what a person can do."""
+
+    reason: Reason
+    why: str
+    do: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A feed whose health has changed. Without ailments it is well again."""
+
+    state: FeedState  # as it is now, with what has been told
+    ailments: tuple[Ailment, ...]
+
+
+def ailments(state: FeedState, now: datetime) -> tuple[Ailment, ...]:
+    """All that is wrong with a feed, the gravest first."""
+    found = (_failing(state, now), _quiet(state), _dates(state), _pages(state), _moved(state))
+    return tuple(each for each in found if each is not None)
+
+
+def changed(state: FeedState, now: datetime) -> Change | None:
+    """What is to be told of a feed; None when it was told, or there is nothing."""
+    current = ailments(state, now)
+    told = set(state.unwell)
+    fresh = tuple(each for each in current if each.reason not in told)
+    if current and not fresh:
+        return None
+    if not current and not told:
+        return None
+    unwell = (*state.unwell, *(each.reason for each in fresh)) if current else ()
+    since = (state.unwell_since or now) if current else None
+    return Change(replace(state, unwell=unwell, unwell_since=since), fresh)
+
+
+# --- what is wrong --------------------------------------------------------------------------
+
+
+def _failing(state: FeedState, now: datetime) -> Ailment | None:
+    if state.well or state.failing_since is None or state.failures < FAILURES:
+        return None
+    lasting = now - state.failing_since
+    do = HINTS.get(state.last_status, "")
+    if state.last_status in ("html_instead", "challenge") and lasting >= HTML:
+        return Ailment("html", f"a web page comes in its place for {span(lasting)}", do)
+    if lasting >= FAILING:
+        return Ailment("failing", f"fails for {span(lasting)}: {state.last_error}", do)
+    return None
+
+
+def _quiet(state: FeedState) -> Ailment | None:
+    """Measured up to the last good poll: Rasid's own absence is nobody's silence."""
+    since = state.last_new or state.first_polled
+    if not state.well or since is None or state.last_success is None:
+        return None
+    silence = state.last_success - since
+    if silence <= QUIET:
+        return None
+    usual = usual_silence(state)
+    if worn(state.hours, since, state.last_success) <= usual:
+        return None
+    return Ailment(
+        "quiet",
+        f"nothing new for {span(silence)}, when {span(usual)} would be long for it",
+        "open it in a browser: it may have been given up, or have a successor",
+    )
+
+
+def _dates(state: FeedState) -> Ailment | None:
+    if not _stands(state.odd_dates, "dates", state):
+        return None
+    return Ailment(
+        "dates",
+        "its new entries have no date that can be believed, or an old one; news that is dated"
+        " old is not alerted",
+        "look at the dates in the feed, and tell its webmaster",
+    )
+
+
+def _pages(state: FeedState) -> Ailment | None:
+    if not _stands(state.lost_pages, "pages", state):
+        return None
+    return Ailment(
+        "pages",
+        f"its pages give no article (the last: {state.page_error}); the feed's own text stands in",
+        HINTS.get(state.page_error or "", "open one of its latest pages in a browser"),
+    )
+
+
+def _moved(state: FeedState) -> Ailment | None:
+    if not state.well or state.moved_to is None:
+        return None
+    return Ailment(
+        "moved",
+        f"has moved for good to {state.moved_to}, and is read there",
+        "write that address into the configuration",
+    )
+
+
+def _stands(count: int, reason: Reason, state: FeedState) -> bool:
+    return count > 0 if reason in state.unwell else count >= ODD
+
+
+# --- what is learnt -------------------------------------------------------------------------
+
+
+def tally(count: int, outcomes: Iterable[bool]) -> int:
+    """A count of bad outcomes (True), less the good ones; within 0 and `ODD`, so that some
+    good ones in a row make up for any past."""
+    for is_bad in outcomes:
+        count = min(count + 1, ODD) if is_bad else max(count - 1, 0)
+    return count
+
+
+def is_odd(published: datetime | None, last_success: datetime) -> bool:
+    """Whether a new entry's date speaks against it: a good poll long after it had not shown it."""
+    return published is None or published < last_success - LATE
+
+
+def learn_hours(hours: Sequence[int], times: Iterable[datetime]) -> tuple[int, ...]:
+    """Entries counted by the hour of the week (from Monday, UTC), with those of `times`."""
+    counts = list(hours) if len(hours) == WEEK_H else [0] * WEEK_H
+    for moment in times:
+        counts[_hour(moment)] += 1
+        if max(counts) > _MOST_AN_HOUR:
+            counts = [count // 2 for count in counts]
+    return tuple(counts)
+
+
+def usual_silence(state: FeedState) -> timedelta:
+    """How long a silence may be, in the week's average hours, before it is told."""
+    if not state.gaps_s:
+        return QUIET_UNKNOWN
+    gaps = sorted(state.gaps_s)
+    longest = gaps[-2] if len(gaps) >= _ODD_GAPS else gaps[-1]
+    is_learnt = (
+        sum(state.hours) >= LEARNT_ENTRIES
+        and state.first_polled is not None
+        and state.last_success is not None
+        and state.last_success - state.first_polled >= LEARNT
+    )
+    return max(timedelta(seconds=_GAPS * longest), QUIET if is_learnt else QUIET_UNLEARNT)
+
+
+def worn(hours: Sequence[int], since: datetime, until: datetime) -> timedelta:
+    """A time in the week's average hours: a night in which little ever comes counts little."""
+    weeks, rest = divmod(until - since, timedelta(hours=WEEK_H))
+    total_h = float(weeks * WEEK_H)
+    weights = _weights(hours)
+    at = until - rest
+    while at < until:
+        following = min((at + timedelta(hours=1)).replace(minute=0, second=0, microsecond=0), until)
+        total_h += weights[_hour(at)] * ((following - at) / timedelta(hours=1))
+        at = following
+    return timedelta(hours=total_h)
+
+
+def _weights(hours: Sequence[int]) -> list[float]:
+    """Of each hour of the week, on average 1. The fewer entries are counted, the more alike."""
+    if len(hours) != WEEK_H:
+        return [1.0] * WEEK_H
+    smooth = [
+        (before + 2 * here + after) / 4
+        for (before, here), (_, after) in pairwise(
+            zip((hours[-1], *hours), (*hours, hours[0]), strict=True)
+        )
+    ]
+    mean = sum(hours) / WEEK_H
+    return [(each + 1) / (mean + 1) for each in smooth]
+
+
+def _hour(moment: datetime) -> int:
+    return 24 * moment.weekday() + moment.hour
+
+
+# --- what is told ---------------------------------------------------------------------------
+
+
+def notice(receiver: str, changes: Sequence[tuple[str, Change]], now: datetime) -> Alert:
+    """One message about all feeds (each with its source's name) whose health has changed."""
+    ill = [pair for pair in changes if pair[1].ailments]
+    well = [pair for pair in changes if not pair[1].ailments]
+    parts = []
+    if ill:
+        parts.append(f"{_feeds(ill)} unwell")
+    if well:
+        parts.append(f"{_feeds(well)} well again")
+    ordered = [*ill, *well]
+    identity = "\0".join(("health", receiver, now.isoformat(), ordered[0][1].state.url))
+    return Alert(
+        id=hashlib.blake2b(identity.encode("utf-8", "replace"), digest_size=16).hexdigest(),
+        receiver=receiver,
+        kind="operator",
+        story_id="",
+        article_id="",
+        url="",
+        title=", ".join(parts) + "; `rasid feeds health` shows all",
+        source="rasid",
+        source_name="Rasid",
+        language="en",
+        seen=now,
+        created=now,
+        flags=(),
+        lines=_lines(ordered),
+    )
+
+
+def _feeds(pairs: Sequence[object]) -> str:
+    return f"{len(pairs)} feed{'s' * (len(pairs) != 1)}"
+
+
+def _lines(changes: Sequence[tuple[str, Change]]) -> tuple[Line, ...]:
+    lines = [
+        Line(alert_id="", story_id="", title=_told(it), url=it.state.url, source_name=name)
+        for name, it in changes[:LINES]
+    ]
+    if (left := len(changes) - LINES) > 0:
+        told = f"{left} more: `rasid feeds health` shows all"
+        lines.append(Line(alert_id="", story_id="", title=told, url="", source_name="Rasid"))
+    return tuple(lines)
+
+
+def _told(change: Change) -> str:
+    """Short enough that no channel cuts off what to do."""
+    told = "; ".join(f"{clean_line(each.why, 130)}: {each.do}" for each in change.ailments)
+    return told or "well again"
+
+
+def span(lasting: timedelta) -> str:
+    """`5 hours`, `3 days`: enough to judge by."""
+    hours = max(round(lasting / timedelta(hours=1)), 1)
+    number, unit = (hours, "hour") if hours < 48 else (round(hours / 24), "day")
+    return f"{number} {unit}{'s' * (number != 1)}"
