@@ -8,6 +8,7 @@ from collectors.guard import IPNetwork
 @dataclass(frozen=True)
 class CollectOptions:
     contact: str = ""  # in the User-Agent: whom to write to
+    operators: str = ""  # the receiver that hears of unwell feeds; nobody does if there is none
     site_delay_s: float = 5.0  # between two requests to one site; robots.txt can ask for more
     min_interval_s: float = 120.0  # a feed is polled at its own rhythm between these
     max_interval_s: float = 3600.0
@@ -23,4 +24,5 @@ class CollectOptions:
     page_retry_s: float = 20.0  # until the second try; three times as long until each later one
     gather_s: float = 0.02  # outcomes of so long are committed together
     spread_s: float = 0.02  # between two first polls after a start, so that they are no burst
+    health_s: float = 30.0  # between two looks at the feeds' health
     stop_s: float = 3.0  # requests under way may take so long to end

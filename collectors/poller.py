@@ -1,8 +1,9 @@
 """One poll: ask (fetch the feed, read it in the pool), then write (decide, and put the state
 and the entries into one transaction)."""
 
+import asyncio
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -49,6 +50,8 @@ class Polled:
     feed: Feed
     state: FeedState
     condition: str  # of `collectors.metrics.STATES`
+    # Held by whoever brings the state from one value to the next.
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def labels(self) -> tuple[str, str]:
@@ -95,8 +98,9 @@ class Poller:
                 put_entry(view, write)
             return decision
 
-        decision = await self._ledger.decide(decide)
-        polled.state = decision.state
+        async with polled.lock:
+            decision = await self._ledger.decide(decide)
+            polled.state = decision.state
         before, polled.condition = polled.condition, condition(decision.state, now)
         self._metrics.move_feed(before, polled.condition)
         self._metrics.count_poll(polled, decision)

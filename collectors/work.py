@@ -29,12 +29,13 @@ from collectors.pager import Pager
 from collectors.poller import Polled, Poller
 from collectors.polls import Write
 from collectors.pool import Pool
+from collectors.rounds import HealthRound
 from collectors.rows import Waiting, load_feeds, load_waiting, put_feed
 from collectors.schedule import condition, rests_s
 from collectors.sites import Site
 from collectors.urls import site_of
 from collectors.visits import Visits
-from streams.errors import LogUnavailable
+from streams.errors import LogError, LogUnavailable
 from streams.log import Stage
 from streams.records import FeedState
 
@@ -84,6 +85,7 @@ class Work:
         self._more_waiting = False
         self._instances = 2  # that share the sites, as far as can be told from their shares
         self._judged: set[str] = set()  # sites of pages, of which it is known whose they are
+        self._round = HealthRound(options.operators, ledger=ledger, clock=clock)
         self._poll_slots = asyncio.Semaphore(options.polls_at_once)
         self._page_slots = asyncio.Semaphore(options.pages_at_once)
         self._outcomes = asyncio.Semaphore(_OUTCOMES_AT_ONCE)
@@ -141,6 +143,7 @@ class Work:
         """Work until `ended()`, then let what is under way end, for `stop_s` at most.
 
         Raises OwnershipLost when the seat is lost, and whatever nobody foresaw."""
+        rounds = asyncio.create_task(self._rounds())
         try:
             while not ended() and self._failure is None and self._ledger.lost is None:
                 self._metrics.beat()
@@ -148,11 +151,24 @@ class Work:
                 self._wake.clear()
                 await self._rest()
         finally:
+            rounds.cancel()
             await self._drain()
         if self._ledger.lost is not None:
             raise self._ledger.lost
         if self._failure is not None:
             raise self._failure
+
+    async def _rounds(self) -> None:
+        """Look after the feeds' health now and then; what is unforeseen there ends the work."""
+        try:
+            while True:
+                await asyncio.sleep(self._options.health_s)
+                await self._round.walk(self._feeds.values())
+        except LogError:
+            return  # the seat is lost, or all is ending
+        except Exception as error:
+            self._failure = self._failure or error
+            self._wake.set()
 
     async def _rest(self) -> None:
         """Until something is due, something changes, or for a tick."""
@@ -244,6 +260,8 @@ class Work:
             settled = await self._pager.write(item, source, came)
         self._waiting.pop(key, None)
         self._take_up(settled.writes)
+        if polled := self._feeds.get(item.feed):
+            await self._round.note_page(polled, came, settled)
 
     async def _mind_others(self, item: Waiting, site: Site) -> None:
         """A page may be on another site than its feed, and that site another instance's. Rows

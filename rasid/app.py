@@ -131,6 +131,7 @@ def collect_options(config: Config) -> CollectOptions:
     part = config.collect
     return CollectOptions(
         contact=part.contact,
+        operators=config.operators or route(config).receiver,
         site_delay_s=part.site_delay,
         min_interval_s=part.min_interval,
         max_interval_s=part.max_interval,

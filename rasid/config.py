@@ -386,6 +386,11 @@ class Config(Part):
     route: RoutePart | None = Field(
         None, description="Who gets what; the first receiver gets all unless given."
     )
+    operators: str | None = Field(
+        None,
+        description="The receiver that hears of feeds that are unwell; the first route's unless "
+        "given.",
+    )
     mute_times: list[MuteTimePart] = Field([], description="Hours at which routes are mute.")
     alerts: AlertsPart = Field(AlertsPart(), description="When a flag is worth a message.")
     retention: Retention = Field(Retention(), description="How long things are kept.")

@@ -285,6 +285,14 @@ def _check_names(tree: Tree, data: dict[str, Any], secrecy: Secrecy) -> None:
     mute_times = _unique(tree, data, "mute_times", "name", secrecy)
     if not data.get("receivers"):
         receivers = {"here": ("receivers",)}  # the terminal, as it is called unless named
+
+    def check_receiver(at: Loc, name: Any) -> None:
+        if isinstance(name, str) and name not in receivers:
+            known = [name for name, place in receivers.items() if not secrecy.hides(place)]
+            shown = "has that name" if secrecy.hides(at) else f"is named {name!r}"
+            tree.problem(at, f"no receiver {shown}{secrecy.hint(at, name, known)}")
+
+    check_receiver(("operators",), data.get("operators"))
     route = data.get("route")
     if route is None and len(receivers) > 1:
         tree.problem(("receivers",), "there are several, and no `route` says who gets what")
@@ -293,12 +301,7 @@ def _check_names(tree: Tree, data: dict[str, Any], secrecy: Secrecy) -> None:
         loc, node = pending.pop()
         if not isinstance(node, dict):
             continue
-        name = node.get("receiver")
-        if isinstance(name, str) and name not in receivers:
-            at: Loc = (*loc, "receiver")
-            known = [name for name, place in receivers.items() if not secrecy.hides(place)]
-            shown = "has that name" if secrecy.hides(at) else f"is named {name!r}"
-            tree.problem(at, f"no receiver {shown}{secrecy.hint(at, name, known)}")
+        check_receiver((*loc, "receiver"), node.get("receiver"))
         named = node.get("mute")
         for i, mute in enumerate(named if isinstance(named, list) else []):
             if mute not in mute_times:
