@@ -1,4 +1,4 @@
-"""`rasid feeds list`, `rasid feeds check`."""
+"""`rasid feeds list`, `rasid feeds check`, `rasid feeds health`."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -11,6 +11,8 @@ from rasid.cli.common import ConfigOption, JsonOption, load_config, print_json
 if TYPE_CHECKING:
     from collectors.catalogue import Source
     from rasid.config import Config
+    from streams.log import Log
+    from streams.records import FeedState
 
 app = typer.Typer(help="The sources: what is polled, and what answers.", no_args_is_help=True)
 
@@ -58,6 +60,101 @@ def check(names: Names = None, config: ConfigOption = None, as_json: JsonOption 
         _print_checks(results)
         typer.echo(f"\n{len(results)} feeds, {len(results) - bad} well, {bad} with a problem")
     raise typer.Exit(1 if bad else 0)
+
+
+@app.command()
+def health(names: Names = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Tell how each feed is by what the log knows of it, the unwell first; nothing is fetched.
+
+    Exit code 1 when one is unwell.
+    """
+    from contextlib import closing
+
+    from rasid.app import configured_log, now
+
+    configured = load_config(config)
+    with closing(configured_log(configured)) as log:
+        states = _states(log)
+    found = [
+        _health(source, feed.url, states.get(feed.url), now())
+        for source in _chosen(names, configured)
+        for feed in source.feeds
+    ]
+    found.sort(key=lambda each: not each["unwell"])
+    bad = sum(1 for each in found if each["unwell"])
+    if as_json:
+        print_json(found)
+    else:
+        _print_health(found)
+        waiting = sum(1 for each in found if each["state"] == "waiting")
+        well = len(found) - bad - waiting
+        typer.echo(f"\n{len(found)} feeds, {bad} unwell, {well} well, {waiting} not polled yet")
+    raise typer.Exit(1 if bad else 0)
+
+
+def _states(log: "Log") -> "dict[str, FeedState]":
+    """What the log knows of feeds, by address; nothing where it is still to be made."""
+    from streams.errors import LogUnavailable, Malformed
+    from streams.records import FEEDS, FeedState, decode
+
+    found = {}
+    try:
+        for row in log.rows(FEEDS):
+            try:
+                state = decode(FeedState, row.value)
+            except Malformed:
+                continue  # told by the collectors
+            found[state.url] = state
+    except KeyError:
+        return {}
+    except LogUnavailable as error:
+        if error.reason != "missing":
+            raise
+    return found
+
+
+def _health(source: "Source", url: str, state: "FeedState | None", now: datetime) -> dict[str, Any]:
+    from collectors.health import ailments
+    from collectors.schedule import condition
+
+    found = ailments(state, now) if state else ()
+    return {
+        "source": source.id,
+        "url": url,
+        "state": condition(state, now) if state else "waiting",
+        "unwell": [{"reason": a.reason, "why": a.why, "do": a.do} for a in found],
+        "told": list(state.unwell) if state else [],
+        "unwell_since": state.unwell_since if state else None,
+        "last_success": state.last_success if state else None,
+        "last_new": state.last_new if state else None,
+        "last_error": state.last_error if state and not state.well else None,
+        "failures": state.failures if state else 0,
+        "interval_s": state.interval_s if state else None,
+        "moved_to": state.moved_to if state else None,
+    }
+
+
+def _print_health(found: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold")
+    for column in ("source", "feed", "how it is", "last new"):
+        table.add_column(column, overflow="fold")
+    for each in found:
+        told = Text("")
+        for ailment in each["unwell"]:
+            told.append(f"{ailment['reason']}: {ailment['why']}\n", style="red")
+            told.append(f"{ailment['do']}\n")
+        if not each["unwell"]:
+            told.append(each["state"], style="green" if each["state"] == "well" else "yellow")
+            if each["last_error"]:
+                told.append(f" ({each['last_error']})")
+        told.rstrip()
+        last = each["last_new"].strftime("%Y-%m-%d %H:%M") if each["last_new"] else ""
+        table.add_row(each["source"], each["url"], told, last)
+    Console().print(table)
 
 
 async def _check_all(chosen: list["Source"], options: Any, *, quiet: bool) -> list[dict[str, Any]]:
