@@ -4,6 +4,7 @@ import http.client
 import socket
 import ssl
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Any, Final
 from urllib.error import URLError
 
@@ -12,6 +13,14 @@ from slack_sdk.errors import SlackClientError
 from alerts.errors import SendError
 
 TIMEOUT_S: Final = 15
+
+
+def is_here(host: str) -> bool:
+    """Whether this is this machine: no secret leaves it, and no proxy stands before it."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def retry_after_s(headers: Mapping[str, Any]) -> float | None:

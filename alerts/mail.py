@@ -10,12 +10,12 @@ from email.message import Message as Mail
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
 from email.utils import format_datetime, formataddr, parseaddr
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from alerts.answers import is_here
 from alerts.channel import Receipt
 from alerts.errors import SendError
 from alerts.receivers import EmailOptions, Receiver, redact
@@ -107,7 +107,7 @@ class EmailChannel:
                 pass
             self._close()
         o = self._options
-        if o.password and o.tls == "none" and not _is_loopback(o.host):
+        if o.password and o.tls == "none" and not is_here(o.host):
             raise SendError(
                 f"the password of receiver {self._name} would go to {o.host} unencrypted:"
                 " set tls to starttls or implicit",
@@ -262,10 +262,3 @@ def _address(written: str) -> str:
     if not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", address):
         raise ValueError("no address")
     return formataddr((clean(name, 80), address))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

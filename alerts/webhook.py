@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable
 from typing import Final
 from urllib.error import HTTPError
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
 import msgspec
 
-from alerts.answers import TIMEOUT_S, no_answer, retry_after_s
+from alerts.answers import TIMEOUT_S, is_here, no_answer, retry_after_s
 from alerts.channel import Receipt
 from alerts.errors import SendError
 from alerts.render import Manner, message
@@ -68,7 +69,8 @@ class HttpChannel:
         self._secret = secret
         self._manner = manner
         self._now = now
-        self._opener = build_opener(_NoRedirect)
+        direct = [ProxyHandler({})] if is_here(urlsplit(url).hostname or "") else []
+        self._opener = build_opener(_NoRedirect, *direct)
 
     def send(self, delivery: Delivery) -> Receipt:
         data = msgspec.json.encode(body(delivery.alert, self._manner))

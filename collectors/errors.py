@@ -26,6 +26,8 @@ HINTS: Final = {
     "robots_unreachable": f"{_AGAIN}; until robots.txt can be read, nothing of the site is fetched",
     # the network
     "dns": f"{_AGAIN}; look whether the name is right, and whether this machine can resolve names",
+    "proxy": f"{_AGAIN}; look at the proxy, and at HTTPS_PROXY, HTTP_PROXY and NO_PROXY in Rasid's"
+    " environment",
     "refused": f"{_AGAIN}; look whether the site is up, and whether this machine may reach it",
     "tls": "look whether a browser trusts the site's certificate, and at this machine's clock",
     "timeout": f"{_AGAIN}; if it lasts, the site is slow or does not answer this machine",

@@ -15,6 +15,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from importlib import metadata
 from types import TracebackType
@@ -27,6 +28,7 @@ from collectors.body import ACCEPT_ENCODING, read_body
 from collectors.errors import FetchError
 from collectors.guard import AddressGuard, AddressRefused, GuardedResolver
 from collectors.headers import fresh_s, kept, retry_after_s
+from collectors.proxy import environment_proxies, proxy_for, shown
 from collectors.urls import clean_url
 
 FEED_BYTES: Final = 16 * 1024 * 1024
@@ -66,10 +68,11 @@ def user_agent(contact: str) -> str:
 
 
 class Fetcher:
-    """One session; use it as an async context manager, within one event loop.
+    """Use it as an async context manager, within one event loop.
 
-    A proxy, once there is one, belongs here: it would resolve names itself, so that of the
-    guard only `check_host` remains."""
+    Where the environment names a proxy, that resolves the names: of the guard only
+    `check_host` remains, and to keep visitors out of the inside is the proxy's part.
+    Raises ConfigError for a proxy that is none."""
 
     def __init__(
         self, *, guard: AddressGuard, user_agent: str, clock: Clock, connections: int = 100
@@ -78,17 +81,27 @@ class Fetcher:
         self._clock = clock
         self._connections = connections
         self._headers = {"User-Agent": user_agent, "Accept-Encoding": ACCEPT_ENCODING}
+        self._proxies = environment_proxies()
         self._session: aiohttp.ClientSession | None = None
+        self._proxied: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(
-            resolver=GuardedResolver(self._guard),
-            socket_factory=self._guard.socket,
-            limit=self._connections,
-            ttl_dns_cache=60,
-            ssl=ssl.create_default_context(),
+        secure = ssl.create_default_context()
+        self._session = self._open(
+            aiohttp.TCPConnector(
+                resolver=GuardedResolver(self._guard),
+                socket_factory=self._guard.socket,
+                limit=self._connections,
+                ttl_dns_cache=60,
+                ssl=secure,
+            )
         )
-        self._session = aiohttp.ClientSession(
+        if self._proxies:  # connects to nothing but the proxies, which may well be inside
+            self._proxied = self._open(aiohttp.TCPConnector(limit=self._connections, ssl=secure))
+        return self
+
+    def _open(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
             connector=connector,
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -98,7 +111,6 @@ class Fetcher:
             max_line_size=32768,
             max_field_size=32768,
         )
-        return self
 
     async def __aexit__(
         self,
@@ -106,8 +118,9 @@ class Fetcher:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._session is not None:
-            await self._session.close()
+        for session in (self._session, self._proxied):
+            if session is not None:
+                await session.close()
 
     async def fetch(
         self,
@@ -155,21 +168,52 @@ class Fetcher:
             if before_hop is not None:
                 await before_hop(url)
 
+    async def knock(self, url: str, *, timeout_s: float, verified: bool = True) -> datetime | None:
+        """Ask for the head of an address and take any status for an answer: the time by the
+        server's clock, None where it tells none. Not `verified`: whatever its certificate.
+
+        Raises FetchError where there is no answer."""
+        self._guard.check_host(url)
+        session, proxy = self._way(url)
+        trust = verified
+        try:
+            async with (
+                asyncio.timeout(timeout_s),
+                session.head(_yarl(url), allow_redirects=False, proxy=proxy, ssl=trust) as got,
+            ):
+                return parsedate_to_datetime(got.headers["Date"])
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _translate(url, error, proxy) from error
+        except (KeyError, ValueError):
+            return None
+
+    def _way(self, url: str) -> tuple[aiohttp.ClientSession, str | None]:
+        """The session that goes there, and the proxy it goes by."""
+        proxy = proxy_for(url, self._proxies)
+        session = self._session if proxy is None else self._proxied
+        assert session is not None, "used outside of its context"
+        return session, proxy
+
     async def _ask(
         self, url: str, headers: dict[str, str], max_bytes: int, left_s: float, conditional: bool
     ) -> Response | tuple[int, str]:
         """One request: the answer, or status and target of a redirect."""
-        assert self._session is not None, "used outside of its context"
+        session, proxy = self._way(url)
         try:
             async with (
                 asyncio.timeout(left_s),
-                self._session.get(_yarl(url), headers=headers, allow_redirects=False) as got,
+                session.get(_yarl(url), headers=headers, allow_redirects=False, proxy=proxy) as got,
             ):
                 status = got.status
                 if status in _REDIRECTS:
                     return status, _target(url, got.headers.get("Location", ""))
                 if status == 304 and conditional:
                     return _response(url, 304, b"", got.headers, self._clock())
+                if status == 407 and proxy is not None:
+                    raise FetchError(
+                        f"{url}: {_no_way(proxy, _WHO)}", reason="proxy", retryable=True, url=url,
+                        status=407,
+                    )  # fmt: skip
                 if not 200 <= status < 300:
                     raise _status_error(url, status, got.headers, self._clock())
                 body = await read_body(
@@ -180,7 +224,7 @@ class Fetcher:
                 )
                 return _response(url, 200, body, got.headers, self._clock())
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise _translate(url, error) from error
+            raise _translate(url, error, proxy) from error
 
 
 @lru_cache(maxsize=8192)
@@ -237,14 +281,16 @@ def _status_error(url: str, status: int, headers: Mapping[str, str], now: dateti
     )
 
 
-def _translate(url: str, error: Exception) -> FetchError:
+def _translate(url: str, error: Exception, proxy: str | None = None) -> FetchError:
     """What aiohttp raised, in our words; most specific first."""
     inner = getattr(error, "os_error", None) or error
     if isinstance(inner, AddressRefused):
         text = f"{url}: {inner}"
         return FetchError(text, reason="address", url=url)
     reason, retryable, said = "disconnected", True, "the connection ended in the middle"
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
+    if proxy is not None and (why := _of_proxy(error)):
+        reason, said = "proxy", _no_way(proxy, why)
+    elif isinstance(error, aiohttp.ClientConnectorDNSError):
         reason, said = "dns", "the name is not known"
     elif isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
         reason, said = "tls", f"no secure connection: {_of_tls(inner)}"
@@ -257,6 +303,27 @@ def _translate(url: str, error: Exception) -> FetchError:
     elif isinstance(error, aiohttp.ClientResponseError):
         reason, retryable, said = "bad_status", False, "the answer is no HTTP"
     return FetchError(f"{url}: {said}", reason=reason, retryable=retryable, url=url)
+
+
+_WHO = "it asks for a user and a password (407)"
+
+
+def _no_way(proxy: str, why: str) -> str:
+    return f"no way through the proxy {shown(proxy)}: {why}"
+
+
+def _of_proxy(error: Exception) -> str | None:
+    """What is wrong with the proxy; None when it is something beyond it."""
+    match error:
+        case aiohttp.ClientHttpProxyError(status=407):
+            return _WHO
+        case aiohttp.ClientHttpProxyError(status=status):
+            return f"it answered {status}"
+        case aiohttp.ClientConnectorDNSError():
+            return "its name is not known"
+        case aiohttp.ClientProxyConnectionError(os_error=inner):
+            return _of_system(inner)
+    return None
 
 
 def _of_tls(error: Exception) -> str:

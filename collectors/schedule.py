@@ -28,8 +28,11 @@ _JITTER = 0.1
 
 _HARD = frozenset({"not_found", "gone", "bad_url", "address", "robots", "redirects"})
 _TEMPORARY = frozenset(
-    {"timeout", "disconnected", "refused", "server_error", "rate_limited", "crashed", "error"}
-)
+    {
+        "timeout", "disconnected", "refused", "proxy", "server_error", "rate_limited", "crashed",
+        "error",
+    }
+)  # fmt: skip
 _GROWTH: dict[Weight, float] = {"temporary": 1.5, "soft": 2.0, "hard": 4.0}
 _CAP: dict[Weight, float] = {"temporary": 1.0, "soft": 6.0, "hard": 24.0}  # × the longest
 
