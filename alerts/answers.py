@@ -44,8 +44,11 @@ def no_answer(who: str, error: Exception) -> SendError:
                 f"{who} did not answer in {TIMEOUT_S} s", reason="timeout", retryable=True
             )
         case ssl.SSLError():
+            why = getattr(cause, "verify_message", "") or type(cause).__name__
+            if "not valid for" in why:  # which names the host
+                why = "it is for another host"
             return SendError(
-                f"{who}'s certificate or encryption is not good: {type(cause).__name__}",
+                f"{who}'s certificate or encryption is not good: {why}",
                 reason="tls",
                 retryable=True,
             )

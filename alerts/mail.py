@@ -73,6 +73,18 @@ class EmailChannel:
             raise self._failure(error) from None  # the cause may hold what the server echoed
         return self._receipt(mail, recipients, refused)
 
+    def reach(self) -> str:
+        """Connect and log in, and send nothing; what was done, in words. Raises SendError."""
+        try:
+            self._connected()
+        except (smtplib.SMTPException, OSError, UnicodeError, ValueError) as error:
+            self._close()
+            raise self._failure(error) from None
+        o = self._options
+        how = "without encryption" if o.tls == "none" else "encrypted"
+        login = ", takes user and password" if o.user and o.password else ""
+        return f"{o.host}:{o.port} answers {how}{login}"
+
     def idle(self) -> None:
         smtp, self._smtp = self._smtp, None
         if smtp is not None:

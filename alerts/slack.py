@@ -100,14 +100,21 @@ class BotChannel:
                     **body,
                 )
         except SlackApiError as error:
-            answer = error.response
-            said = answer.get("error") if isinstance(answer.data, dict) else None
-            raise _refusal(answer.status_code, str(said or ""), answer.headers) from None
+            raise _refused(error) from None
         except Exception as error:
             raise no_answer("Slack", error) from None
         # chat.update takes a channel's id only, which the answer tells: C024BE91L/1503435956.000247
         posted, where = answer.get("ts"), answer.get("channel")
         return Receipt(reference=f"{where}/{posted}" if posted and where else posted)
+
+    def reach(self) -> str:
+        """Who Slack says the token belongs to; sends nothing. Raises SendError."""
+        try:
+            return clean(str(self._client.auth_test().get("user")), 60)
+        except SlackApiError as error:
+            raise _refused(error) from None
+        except Exception as error:
+            raise no_answer("Slack", error) from None
 
     def idle(self) -> None:
         """Each request has its own connection."""
@@ -220,6 +227,12 @@ def _fit(text: str, limit: int) -> str:
         if size <= limit:
             return escaped
         room -= max(1, (size - limit) // 5)
+
+
+def _refused(error: SlackApiError) -> SendError:
+    answer = error.response
+    said = answer.get("error") if isinstance(answer.data, dict) else None
+    return _refusal(answer.status_code, str(said or ""), answer.headers)
 
 
 def _refusal(status: int, said: str, headers: Mapping[str, Any]) -> SendError:

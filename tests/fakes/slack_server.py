@@ -104,7 +104,7 @@ class SlackServer:
             return list(self.received)
 
     def _answer(self, handler: BaseHTTPRequestHandler, raw: bytes) -> None:
-        body = json.loads(raw)
+        body = json.loads(raw or b"{}")
         answer = self.script.popleft() if self.script else self._usual(handler, body)
         with self.arrived:
             good = answer.status == 200 and '"ok": false' not in answer.body and not answer.drop
@@ -129,6 +129,13 @@ class SlackServer:
     def _usual(self, handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> Answer:
         if self.away:
             return Answer(503, "service_unavailable")
+        if handler.path == "/api/auth.test":
+            is_known = handler.headers.get("Authorization") == f"Bearer {TOKEN}"
+            return Answer(
+                body='{"ok": true, "user": "rasid"}'
+                if is_known
+                else '{"ok": false, "error": "invalid_auth"}'
+            )
         problem = payload_problem(body)
         if handler.path == WEBHOOK_PATH:
             return Answer(400, problem) if problem else Answer(200, "ok")
