@@ -374,6 +374,20 @@ class Entry(Record, frozen=True, kw_only=True):
     updated: datetime
 
 
+KINDS: Final[dict[str, type[Record]]] = {
+    ARTICLES: Article,
+    BACKFILL: Article,
+    FLAGS: Report,
+    ALERTS: Alert,
+    DEADLETTERS: DeadLetter,
+    FEEDS: FeedState,
+    ENTRIES: Entry,
+    STORIES: Story,
+    DELIVERIES: Delivery,
+    SILENCES: Silence,
+    SETTLED: Settled,
+}
+
 R = TypeVar("R", bound=Record)
 
 _encoder = msgspec.json.Encoder()
