@@ -38,6 +38,7 @@ from alerts.silences import SilenceReader
 from alerts.stage import AlertStage
 from collectors.catalogue import Feed, Source, load_catalogue, select
 from collectors.collector import CollectOptions, Collector
+from collectors.proxy import environment_proxies
 from processors.flagger import load_flagger, rules_digest
 from processors.processor import Processor
 from rasid import __version__
@@ -66,6 +67,8 @@ _STOP_S = {
     "alert": 20.0,
 }  # each longer than the stage's own bound
 _LAG_S = 10.0
+_CHECKUP_S = 2.0  # after the start: the first polls come first
+_CHECKUPS = {"collect": ("feeds", "network", "clock"), "process": (), "alert": ("receivers",)}
 _EXPIRE_S = 3600.0
 
 
@@ -258,11 +261,12 @@ class App:
         stages: Sequence[str] = STAGES,
         clock: Callable[[], datetime] = now,
     ) -> None:
-        """Raises ConfigError (port taken), LogError (log unusable)."""
+        """Raises ConfigError (port taken, a proxy that is none), LogError (log unusable)."""
         self._config = config
         self._config_path = config_path
         self._clock = clock
         redaction.know(config.secrets())
+        environment_proxies()  # one that is none is told now
         self.registry = make_registry()
         self.registry.register(LogFile(log_file(log_url(config))))
         self._endpoint = None
@@ -369,6 +373,7 @@ class App:
         )  # fmt: skip
         housekeeper = threading.Thread(target=self._housekeep, name="housekeeping", daemon=True)
         housekeeper.start()
+        threading.Thread(target=self._check_up, name="checkup", daemon=True).start()
         watched = threading.Event()
         watchdog = threading.Thread(
             target=self._supervisor.watch,
@@ -429,6 +434,22 @@ class App:
             self._crashed = True
             log.exception("stage_crashed", stage=name)
             self.stop()
+
+    def _check_up(self) -> None:
+        """Tell once what `rasid doctor` would find wrong with this machine."""
+        if self._stops[next(iter(self._stops))].wait(_CHECKUP_S):
+            return
+        from rasid.doctor import CHECKS, Patient, examine  # stands on this module
+
+        names = ("permissions", "disk", *(n for stage in self._stops for n in _CHECKUPS[stage]))
+        patient = Patient(self._config, self._clock, self._config_path)
+        try:
+            for found in examine(patient, {name: CHECKS[name] for name in names}):
+                if found.status != "ok":
+                    tell = log.warning if found.status == "warning" else log.error
+                    tell("checkup", check=found.check, found=found.said, do=found.todo)
+        except Exception:
+            log.exception("checkup_failed")
 
     def _housekeep(self) -> None:
         """Tell the lag every few seconds; let old records go every hour."""

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -28,6 +29,18 @@ def promtool() -> str:
 @pytest.fixture
 def chromium() -> str:
     return require("chromium")
+
+
+@pytest.fixture(scope="session")
+def secluded() -> tuple[str, ...]:
+    """The beginning of a command that runs with mounts and a network of its own: none."""
+    command = (require("unshare"), "--user", "--map-root-user", "--mount", "--net")
+    if subprocess.run([*command, "true"], check=False, capture_output=True).returncode:
+        message = "needs namespaces (unshare), which the kernel or the container forbids"
+        if os.environ.get("RASID_REQUIRE_ALL") == "1":
+            pytest.fail(message)
+        pytest.skip(message)
+    return command
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from rasid.cli import (
     config,
     deadletters,
     demo,
+    doctor,
     feeds,
     flag,
     log,
@@ -63,6 +64,7 @@ app.command()(flag.flag)
 app.command()(backfill.backfill)
 app.command()(replay.replay)
 app.command()(config.init)
+app.command()(doctor.doctor)
 app.add_typer(config.app, name="config")
 app.add_typer(rules.app, name="rules")
 app.add_typer(feeds.app, name="feeds")
