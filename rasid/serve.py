@@ -1,11 +1,12 @@
-"""The HTTP endpoint: /metrics, /healthz (alive), /readyz (able) and /stories.atom, in a thread
-of its own."""
+"""The HTTP endpoint: /metrics, /healthz (alive), /readyz (able), /stories.atom, and the runbooks
+that the board links to, in a thread of its own."""
 
 import asyncio
 import errno
 import socket
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -19,9 +20,11 @@ Readiness = Callable[[], Mapping[str, str]]
 Feed = Callable[[], bytes]
 """Stories as an Atom feed; may block, and raise LogError."""
 
+RUNBOOKS = Path(__file__).parents[1] / "docs" / "runbooks"
+
 _INDEX = """<!doctype html><title>Rasid</title><h1>Rasid</h1>
 <p><a href="/metrics">metrics</a> · <a href="/healthz">alive?</a> · <a href="/readyz">able?</a>
-· <a href="/stories.atom">stories</a>"""
+· <a href="/stories.atom">stories</a> · <a href="/runbooks">runbooks</a>"""
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -89,6 +92,8 @@ class Endpoint:
         app.router.add_get("/healthz", self._alive)
         app.router.add_get("/readyz", self._able)
         app.router.add_get("/stories.atom", self._atom)
+        app.router.add_get("/runbooks", self._runbooks)
+        app.router.add_get("/runbooks/{name:[a-z-]+}", self._runbook)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         await web.SockSite(runner, self._socket).start()
@@ -97,6 +102,18 @@ class Endpoint:
 
     async def _index(self, request: web.Request) -> web.Response:
         return web.Response(text=_INDEX, content_type="text/html")
+
+    async def _runbooks(self, request: web.Request) -> web.Response:
+        names = sorted(path.stem for path in RUNBOOKS.glob("*.md"))
+        links = "".join(f'<li><a href="/runbooks/{name}">{name}</a>' for name in names)
+        page = f"<!doctype html><title>Runbooks</title><h1>Runbooks</h1><ul>{links}</ul>"
+        return web.Response(text=page, content_type="text/html")
+
+    async def _runbook(self, request: web.Request) -> web.Response:
+        path = RUNBOOKS / f"{request.match_info['name']}.md"
+        if not path.is_file():
+            raise web.HTTPNotFound
+        return web.Response(text=path.read_text(encoding="utf-8"))
 
     async def _atom(self, request: web.Request) -> web.Response:
         if self._stories is None:

@@ -65,6 +65,15 @@ def test_ready_tells_who_is_not_and_alive_stays_alive(
     assert get(endpoint, "/healthz") == (200, "alive\n")
 
 
+def test_the_runbooks_are_at_hand(endpoint: Endpoint) -> None:
+    status, page = get(endpoint, "/runbooks")
+    assert (status, '<a href="/runbooks/lag">' in page) == (200, True)
+    status, book = get(endpoint, "/runbooks/lag")
+    assert (status, book.splitlines()[0]) == (200, "# A stage is behind")
+    assert get(endpoint, "/runbooks/none")[0] == 404
+    assert get(endpoint, "/runbooks/..%2fmetrics")[0] == 404
+
+
 def test_a_taken_port_is_named(endpoint: Endpoint) -> None:
     port = int(endpoint.address.rpartition(":")[2])
     with pytest.raises(ConfigError, match=f"serve: 127.0.0.1:{port} .*another program listens"):
