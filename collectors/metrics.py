@@ -11,12 +11,18 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from collectors.articles import Settlement
+from collectors.errors import ExtractError, FetchError
 from collectors.polls import PollDecision
 from streams.metrics import StageMetrics
 from streams.records import FeedState
 
 STAGE = "collect"
 STATES = ("waiting", "well", "failing", "dead")
+POLLED = ("entries", "no_entries", "unchanged", "not_modified", *FetchError.reasons)
+PAGES = (
+    "article", "revision", "unchanged", "same_article", "entry_text", "retry", "failed", "gone",
+)  # fmt: skip
+LOST = FetchError.reasons | ExtractError.reasons
 
 
 FEED_LABELS = ("source", "feed")
@@ -113,8 +119,14 @@ class CollectMetrics:
         self._states: Tally[str] = Tally()
         for state in STATES:
             self.feeds.labels(state).set(0)
-        for kind in ("new", "changed", "skipped"):
-            self.entries.labels(kind)
+        for metric, words in (
+            (self.entries, ("new", "changed", "skipped")),
+            (self.polls, POLLED),
+            (self.pages, PAGES),
+            (self.page_failures, LOST),
+        ):
+            for word in words:
+                metric.labels(word)  # at zero, so that the first of its kind is an increase
 
     def beat(self) -> None:
         """The stage has come round."""

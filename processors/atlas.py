@@ -44,6 +44,11 @@ class Atlas:
             if code not in ("broad", "same", "source"):
                 self._lay(code, code, held)
 
+    @property
+    def countries(self) -> frozenset[str]:
+        """The codes of those it knows places in."""
+        return frozenset(code for code, _ in self._names)
+
     def place(self, label: str, codes: Sequence[str]) -> str:
         """The way to a place by one of its names, in one of these countries; "" for a name that
         places nothing."""

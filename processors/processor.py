@@ -35,6 +35,7 @@ from streams.records import (
 from streams.worker import Worker
 
 READS: Final = (ARTICLES, BACKFILL)
+NOWHERE: Final = "none"  # the country, in metrics, of a flag that names none
 
 # «بيروت – رويترز», «المصدر: الأناضول», "(Reuters)", in the first lines or the last.
 _AGENCIES: Final = {
@@ -153,6 +154,8 @@ class Processor:
         for theme in THEMES:
             for development in DEVELOPMENTS[theme]:
                 self._flags.labels(theme, development)
+            for country in (*self._atlas.countries, NOWHERE):
+                self._countries.labels(theme, country)
         self._worker = Worker(
             stage, dict.fromkeys(READS, self._handle), clock=clock, metrics=metrics
         )
@@ -198,7 +201,7 @@ class Processor:
         for flag in flags:
             self._flags.labels(flag.theme, flag.development).inc()
             self._fired.labels(flag.rule).inc()
-            for country in flag.countries or ("none",):
+            for country in flag.countries or (NOWHERE,):
                 self._countries.labels(flag.theme, country).inc()
         book = flagger.book(document)
         lead = read_lead(document, book, self._atlas) if flags else _NO_LEAD

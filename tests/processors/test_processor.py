@@ -76,7 +76,8 @@ def test_what_fired_is_counted_by_rule_and_country(tmp_path: Path, flagger: Flag
         (sample.name, *sample.labels.values()): sample.value
         for family in registry.collect()
         for sample in family.samples
-        if sample.value and sample.name.startswith(("rasid_rules", "rasid_flags"))
+        if sample.value and sample.name.endswith("_total")
+        if family.name.startswith(("rasid_rules", "rasid_flags"))
     }
     assert samples == {
         ("rasid_flags_total", "ceasefire", "agreed"): 1,
