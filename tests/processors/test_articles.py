@@ -2,8 +2,8 @@
 
     articles.jsonl         the rules' first companions
     blind.jsonl            written blind; the rules were tuned on what it showed since
-    written.jsonl          350 in the manner of some sixty outlets; tuned on since
-    unseen.jsonl           140 more, on which no rule was ever tuned
+    written.jsonl          565 in the manner of some hundred outlets; tuned on since
+    unseen.jsonl           75 more, on which no rule was ever tuned
     unseen_latin.jsonl     60 English ones, likewise
     written_latin.jsonl    English and French
     sentences.jsonl        one inflected form a sentence, and look-alikes that mean nothing
@@ -62,7 +62,7 @@ FLOORS = [
     ("articles.jsonl", "", 0.94, 0.85),
     ("blind.jsonl", "", 0.90, 0.80),
     ("written.jsonl", "ar", 0.93, 0.72),
-    ("unseen.jsonl", "ar", 0.85, 0.70),
+    ("unseen.jsonl", "ar", 0.92, 0.62),
     ("written_latin.jsonl", "en", 0.92, 0.70),
     ("written_latin.jsonl", "fr", 0.85, 0.42),
     ("unseen_latin.jsonl", "en", 0.90, 0.75),
