@@ -181,13 +181,12 @@ def answers(seconds: float) -> None:
             before = sample(mine, 'rasid_records_out_total{stage="collect"}')
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as prober:
                 took = prober.submit(probe, mine, seconds).result()
-            articles = sample(mine, 'rasid_records_out_total{stage="collect"}') - before
+            total = sample(mine, 'rasid_records_out_total{stage="collect"}')
+            articles, size = total - before, sample(mine, "rasid_log_file_bytes")
             stop.set()
             publisher.join()
-    print(
-        f"{articles / seconds:.0f} articles/s; ms:\n| path | p50 | p95 | p99 | max |\n|"
-        + "---|" * 5
-    )
+    print(f"{articles / seconds:.0f} articles/s, log {size / total / 1000:.1f} KB an article; ms:")
+    print("| path | p50 | p95 | p99 | max |\n|" + "---|" * 5)
     for path, times in took.items():
         cuts = statistics.quantiles(times, n=100)
         row = (cuts[49], cuts[94], cuts[98], max(times))
