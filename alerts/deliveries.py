@@ -27,15 +27,6 @@ class Conclusion:
     well: bool = False
     asked: bool = False
 
-    @property
-    def hopeless_receiver(self) -> bool:
-        """Whether it is the receiver that refuses, whatever the message."""
-        reason = self.delivery.reason
-        return self.outcome == "dead" and (
-            reason in ("auth", "not_found", "insecure")
-            or (reason == "refused" and bool(self.delivery.refused))
-        )
-
 
 def conclude(delivery: Delivery, result: Receipt | SendError, now: datetime) -> Conclusion:
     if isinstance(result, SendError):

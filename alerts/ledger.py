@@ -9,17 +9,21 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Final
 
+import msgspec
 import structlog
 
 from alerts.held import HeldBack
-from alerts.holding import NO_WISHES, Gate, Held, Recent, rule_of
+from alerts.holding import NO_WISHES, Gate, Held, Limit, Recent, rule_of
 from alerts.index import KEPT, StoryIndex
-from alerts.messages import operator_alert, outgoing
+from alerts.messages import outgoing
+from alerts.quarantine import Quarantine, quarantined
 from alerts.routing import Route, Target
 from alerts.stories import decide, story_id
 from streams.errors import Malformed
 from streams.log import Clock, Message, Stage, Transaction
+from streams.notices import notice
 from streams.records import (
     ALERTS,
     DELIVERIES,
@@ -34,6 +38,9 @@ from streams.records import (
 )
 
 log = structlog.get_logger(__name__)
+
+# Notices in a time; more is one digest: where the network fails, all feeds do.
+NOTICES: Final = Limit(5, 600.0)
 
 
 @dataclass(slots=True)
@@ -77,13 +84,15 @@ class Ledger:
         self.max_age_s = max_age_s
         self.editable = editable
         self.gate = Gate()
+        self.operators: str | None = None  # the receiver of notices
+        self.quarantined: dict[str, Quarantine] = {}  # as the rows had it at `load`
         self._held = held
         self._silences = silences
         self._recent = Recent()
         self._stage = stage
         self._clock = clock
         self._index = StoryIndex()
-        self._deliveries: set[str] = set()  # of this batch
+        self._deliveries: dict[str, str] = {}  # of this batch: alert → receiver
         self._landed = Landed()
 
     def load(self) -> None:
@@ -136,17 +145,18 @@ class Ledger:
                 queued=now,
             )
             tx.put(DELIVERIES, alert.id, encode(row), due=held.due)
-        tripped = self._tripped([held for _, held in out.held], now)
-        for _, alert in tripped:
-            tx.append(ALERTS, alert.receiver, encode(alert))
+        tripped = self._tripped(out.held, now)
+        for rule, why in tripped.items():
+            receiver = self.operators or self.route.receiver
+            notice(tx, f"rule/{rule}", why, since=now, receiver=receiver)
         edits = [edit for edit in out.edits if edit.receiver in self.editable or edit.not_before]
         for edit in edits:
             row = Delivery(alert=edit, updated=now, queued=now, edits=edit.thread)
             tx.put(DELIVERIES, edit.id, encode(row), due=max(now, edit.not_before or now))
         # Only now, when nothing can fail any more:
         self._note([due.alert for due in out.due], now)
-        for why, _ in tripped:
-            self._recent.note(("tripped", why), now)
+        for rule in tripped:
+            self._recent.note(("tripped", f"rule/{rule}"), now)
         for alert, held in out.held:
             self._landed.held[held.reason] += 1
             if held.due is not None:
@@ -163,10 +173,13 @@ class Ledger:
         alone, unless it was given up: then this is its replay."""
         alert = decode(Alert, message.value)
         now = self._clock()
-        delivery = Delivery(alert=alert, updated=now, queued=now)
         if alert.id in self._deliveries:
             return
         row = self._stage.get(DELIVERIES, alert.id)
+        if alert.about and row is None:
+            self._on_notice(msgspec.structs.replace(alert, created=message.time), now, tx)
+            return
+        delivery = Delivery(alert=alert, updated=now, queued=now)
         if row is not None:
             before = decode(Delivery, row.value)
             if before.status not in ("dead", "expired"):
@@ -174,8 +187,36 @@ class Ledger:
             delivery = Delivery(alert=alert, updated=now, queued=now, done=before.done)
         due = max(alert.not_before or now, now)
         tx.put(DELIVERIES, alert.id, encode(delivery), due=due)
-        self._deliveries.add(alert.id)
+        self._deliveries[alert.id] = alert.receiver
         self._landed.queued.append((alert.receiver, alert.id, now, due))
+
+    def _on_notice(self, alert: Alert, now: datetime, tx: Transaction) -> None:
+        """To the operators; where it says that something is over, to who was told of it."""
+        receiver = alert.receiver or self.operators
+        if alert.thread is not None:
+            receiver = self._deliveries.get(alert.thread)
+            if receiver is None and (row := self._stage.get(DELIVERIES, alert.thread)):
+                receiver = decode(Delivery, row.value).alert.receiver
+        if receiver is None:
+            log.info("notice_untold", about=alert.about, text=alert.title)
+            return
+        alert = msgspec.structs.replace(alert, receiver=receiver)
+        delivery = Delivery(alert=alert, updated=now, queued=now)
+        due = now
+        if self._recent.count(("notices", receiver), NOTICES, now) >= NOTICES.messages:
+            due = now + timedelta(seconds=NOTICES.seconds)
+            why = f"{NOTICES.messages} notices in {NOTICES.seconds:g} s"
+            delivery = msgspec.structs.replace(
+                delivery, status="held", reason="rate_limited", error=why
+            )
+        tx.put(DELIVERIES, alert.id, encode(delivery), due=due)
+        self._deliveries[alert.id] = receiver
+        if delivery.status == "held":
+            self._held.add(receiver, alert.id, due)
+            self._landed.held["rate_limited"] += 1
+        else:
+            self._recent.note(("notices", receiver), now)
+            self._landed.queued.append((receiver, alert.id, now, due))
 
     def pending(self) -> Sequence[Pending]:
         """Every delivery still due, in the order the messages were made."""
@@ -211,36 +252,44 @@ class Ledger:
                 self._recent.note(("receiver", alert.receiver), now)
             if rule := rule_of(alert):
                 self._recent.note(("rule", rule), now)
+            if alert.about:
+                self._recent.note(("notices", alert.receiver), now)
+                self._recent.note(("tripped", alert.about), now)
 
     def _load_recent(self) -> None:
         """Count again what was made lately, as limits ask for it."""
         self._recent = Recent()
+        self.quarantined = {}
         longest = max(
             (wishes.limit.seconds for wishes in self.gate.wishes.values() if wishes.limit),
             default=0.0,
         )
         since = self._clock() - timedelta(seconds=max(longest, self.gate.rule_limit.seconds))
-        made = []
+        made, kept = [], []
         for row in self._stage.scan(DELIVERIES):
-            if row.time is None or row.time > since:
-                with suppress(Malformed):  # told when it is to be sent
-                    delivery = decode(Delivery, row.value)
-                    if delivery.edits is None and delivery.status not in ("held", "silenced"):
-                        made.append(delivery.alert)
+            with suppress(Malformed):  # told when it is to be sent
+                delivery = decode(Delivery, row.value)
+                if delivery.status in ("sent", "dead"):
+                    kept.append(delivery)
+                if row.time is not None and row.time <= since:
+                    continue
+                if delivery.edits is None and delivery.status not in ("held", "silenced"):
+                    made.append(delivery.alert)
+        self.quarantined = quarantined(kept)
         for alert in sorted(made, key=lambda each: each.created):
             if alert.created > since:
                 self._note([alert], alert.created)
 
-    def _tripped(self, held: Sequence[Held], now: datetime) -> list[tuple[str, Alert]]:
-        """Say so, once an hour, when a rule makes too many messages."""
-        found = []
-        for each in held:
+    def _tripped(self, held: Sequence[tuple[Alert, Held]], now: datetime) -> dict[str, str]:
+        """Rules that make too many messages, with what to say of each, once an hour."""
+        found: dict[str, str] = {}
+        for alert, each in held:
+            rule = rule_of(alert)
             if each.reason == "rule_limit" and not self._recent.count(
-                ("tripped", each.why), self.gate.rule_limit, now
+                ("tripped", f"rule/{rule}"), self.gate.rule_limit, now
             ):
                 log.error("rule_limit", why=each.why)
-                alert = operator_alert(self.route.receiver, each.why, each.why, now)
-                found.append((each.why, alert))
+                found[rule] = each.why
         return found
 
     def _recall(self, report: Report) -> None:
@@ -251,5 +300,5 @@ class Ledger:
                 self._index.put(decode(Story, row.value))
 
     def _begin(self) -> None:
-        self._deliveries = set()
+        self._deliveries = {}
         self._landed = Landed()

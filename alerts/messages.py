@@ -187,23 +187,3 @@ def _edit(change: Change, report: Report, receiver: str, created: datetime) -> A
         thread=story.threads[receiver].alert_id,
         not_before=story.threads[receiver].until,
     )
-
-
-def operator_alert(receiver: str, about: str, text: str, now: datetime) -> Alert:
-    """What an operator must know, told through a receiver: one message an hour and matter."""
-    hour = now.strftime("%Y-%m-%dT%H")
-    return Alert(
-        id=alert_id(receiver, f"operator/{about}/{hour}", 0),
-        receiver=receiver,
-        kind="operator",
-        story_id="",
-        article_id="",
-        url="",
-        title=text,
-        source="rasid",
-        source_name="Rasid",
-        language="en",
-        seen=now,
-        created=now,
-        flags=(),
-    )

@@ -150,6 +150,8 @@ def _own_words(alert: Alert) -> tuple[str, str] | None:
         count = len(alert.lines)
         return f"موجز، عدد الأخبار: {count}", f"Digest: {count} report{'s' * (count != 1)}"
     if alert.kind == "operator":
+        if alert.thread is not None:
+            return "للمشغّل: زال الخلل", "For the operator: well again"
         return "للمشغّل", "For the operator"
     if not alert.flags:
         return "سُحب الخبر", "Withdrawn"

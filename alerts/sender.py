@@ -5,7 +5,7 @@ Called by the stage's thread, the only one that touches the log.
 
 import queue
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, TextIO
 
@@ -19,10 +19,10 @@ from alerts.errors import SendError
 from alerts.held import HeldBack
 from alerts.ledger import Pending
 from alerts.mail import EmailChannel
-from alerts.messages import operator_alert
 from alerts.metrics import AlertMetrics
 from alerts.outbox import Outbox
 from alerts.push import PushChannel
+from alerts.quarantine import Quarantine, refused, refuses
 from alerts.receivers import (
     EmailOptions,
     PushOptions,
@@ -38,14 +38,14 @@ from alerts.webhook import HttpChannel
 from streams.errors import ConfigError
 from streams.log import Clock, Stage, Transaction
 from streams.metrics import StageMetrics
-from streams.records import ALERTS, Delivery, encode
+from streams.notices import notice
+from streams.records import Delivery
 
 log = structlog.get_logger(__name__)
 
 HOPELESS_BATCH: Final = 500
 EXPIRY_LEAST_S: Final = 3600.0
 STUCK_S: Final = 300.0  # channels have timeouts of their own, but for each piece of an answer
-QUARANTINE_S: Final = 600.0
 LATER_S: Final = 1.0  # after which an edit looks again whether its message was sent
 # Slack: one message a second and channel, short bursts tolerated;
 # https://docs.slack.dev/apis/web-api/rate-limits
@@ -92,9 +92,15 @@ class Sender:
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._returned: list[Outcome] = []  # taken from the queue, not recorded yet
         self._expiry_s = EXPIRY_LEAST_S
+        self._operators: str | None = None
+        self._quarantined: dict[str, Quarantine] = {}
 
-    def configure(self, receivers: Sequence[Receiver], *, expiry_s: float) -> None:
-        """Send to these from now on; what waits longer than `expiry_s` is given up."""
+    def configure(
+        self, receivers: Sequence[Receiver], *, expiry_s: float, operators: str | None = None
+    ) -> None:
+        """Send to these from now on; what waits longer than `expiry_s` is given up.
+        `operators`: who is told of receivers in trouble."""
+        self._operators = operators
         self._expiry_s = max(expiry_s, EXPIRY_LEAST_S)
         before, self._couriers = self._couriers, {}
         for receiver in receivers:
@@ -116,8 +122,11 @@ class Sender:
         )
         self._metrics.show(set(self._couriers))
 
-    def load(self, pending: Iterable[Pending]) -> None:
+    def load(self, pending: Iterable[Pending], quarantined: Mapping[str, Quarantine]) -> None:
         """Start over from the rows; what is in flight stays so."""
+        self._quarantined = dict(quarantined)
+        for receiver, quarantine in quarantined.items():
+            self._outbox.hold(receiver, quarantine.until)
         self._outbox.clear()
         for each in pending:
             self._outbox.add(each.receiver, each.alert, due=each.due, queued=each.queued)
@@ -194,31 +203,45 @@ class Sender:
         quarantined = self._quarantine(tx, concluded)
         self._rows.commit(tx)
         self._returned.clear()
-        for receiver, until in quarantined.items():
-            self._outbox.hold(receiver, until)
+        for receiver, quarantine in quarantined.items():
+            self._quarantined.pop(receiver, None)
+            if quarantine is not None:
+                self._quarantined[receiver] = quarantine
+                self._outbox.hold(receiver, quarantine.until)
         for outcome, conclusion in concluded:
             self._recorded(outcome, conclusion)
 
     def _quarantine(
         self, tx: Transaction, concluded: Sequence[tuple[Outcome, Conclusion | None]]
-    ) -> dict[str, datetime]:
-        """A receiver that refuses for good is left alone for ten minutes, and that is told through
-        another; what is due to it waits. Returns until when."""
-        found: dict[str, datetime] = {}
+    ) -> dict[str, Quarantine | None]:
+        """A receiver that refuses for good is left alone for ten minutes, and that is told to the
+        operators, or through another; what is due to it waits. That it takes messages again is
+        told, too. Returns what changed; None: it is well."""
+        found: dict[str, Quarantine | None] = {}
         for outcome, conclusion in concluded:
             receiver = outcome.receiver
-            if conclusion is None or not conclusion.hopeless_receiver or receiver in found:
+            before = self._quarantined.get(receiver)
+            if conclusion is None or receiver not in self._couriers:
                 continue
-            found[receiver] = outcome.at + timedelta(seconds=QUARANTINE_S)
-            why = f"receiver {receiver} refuses: {conclusion.delivery.error}"
-            log.error("receiver_quarantined", receiver=receiver, until=found[receiver])
-            other = next(
-                (n for n in self._couriers if n not in found and self._outbox.well(n)), None
-            )
-            if other is not None and conclusion.delivery.alert.kind != "operator":
-                alert = operator_alert(other, f"quarantine/{receiver}", why, outcome.at)
-                tx.append(ALERTS, other, encode(alert))
+            if refuses(conclusion.delivery):
+                now = found[receiver] = refused(before, outcome.at)
+                log.error("receiver_quarantined", receiver=receiver, until=now.until)
+                text = f"receiver {receiver} refuses: {conclusion.delivery.error}"
+                other = self._other(found)
+                if other is not None:
+                    about = f"receiver/{receiver}"
+                    notice(tx, about, text, since=now.since, receiver=other)
+            elif before is not None and conclusion.well:
+                found[receiver] = None
+                text = f"receiver {receiver} takes messages again"
+                notice(tx, f"receiver/{receiver}", text, since=before.since, over=True)
         return found
+
+    def _other(self, found: Mapping[str, Quarantine | None]) -> str | None:
+        """Who can be told of trouble: the operators, else any that is well."""
+        troubled = {name for name, each in (self._quarantined | dict(found)).items() if each}
+        names = [self._operators, *self._couriers] if self._operators else [*self._couriers]
+        return next((name for name in names if name not in troubled and self.well(name)), None)
 
     def _recorded(self, outcome: Outcome, conclusion: Conclusion | None) -> None:
         receiver, alert = outcome.receiver, outcome.alert
@@ -238,7 +261,7 @@ class Sender:
             )
         self._tell(receiver, conclusion.outcome, conclusion.delivery)
         self._metrics.alerts.labels(receiver, "refused").inc(conclusion.refused)
-        if conclusion.outcome == "sent" and not conclusion.delivery.edits:
+        if conclusion.outcome == "sent" and conclusion.delivery.alert.article_id:
             taken = (outcome.at - conclusion.delivery.alert.seen).total_seconds()
             self._metrics.seen_to_sent.observe(max(taken, 0.0))
 

@@ -54,6 +54,7 @@ class AlertStage:
         registry: CollectorRegistry,
         metrics: StageMetrics,
         gate: Gate = NO_GATE,
+        operators: str | None = None,
         silences: Callable[[], Sequence[Silence]] = tuple,
         out: TextIO | None = None,
     ) -> None:
@@ -85,8 +86,8 @@ class AlertStage:
         self._stop = threading.Event()  # run's, while it runs
         self._loaded = False
         self._lock = threading.Lock()
-        self._asked: tuple[list[Receiver], Route, float, Gate] | None = None
-        self.reload(receivers, route, max_age_s, gate)
+        self._asked: tuple[list[Receiver], Route, float, Gate, str | None] | None = None
+        self.reload(receivers, route, max_age_s, gate, operators)
 
     def reload(
         self,
@@ -94,13 +95,14 @@ class AlertStage:
         route: Route,
         max_age_s: float,
         gate: Gate = NO_GATE,
+        operators: str | None = None,
     ) -> None:
         """Go on with these from the next round on. Messages waiting for a receiver that is no
         longer there become dead letters. Raises ConfigError, and then changes nothing."""
         for receiver in receivers:
             channel_for(receiver)
         with self._lock:
-            self._asked = (list(receivers), route, max_age_s, gate)
+            self._asked = (list(receivers), route, max_age_s, gate, operators)
 
     def run(self, stop: threading.Event) -> None:
         """Live until `stop` is set: stand by for the seat, work, then give what is in flight
@@ -167,16 +169,17 @@ class AlertStage:
         with self._lock:
             asked, self._asked = self._asked, None
         if asked is not None:
-            receivers, self._ledger.route, self._ledger.max_age_s, self._ledger.gate = asked
+            receivers, self._ledger.route, self._ledger.max_age_s, self._ledger.gate, who = asked
+            self._ledger.operators = who
             self._held.wishes = self._ledger.gate.wishes
             self._ledger.editable = {each.name for each in receivers if each.editable}
-            self._sender.configure(receivers, expiry_s=self._ledger.max_age_s)
+            self._sender.configure(receivers, expiry_s=self._ledger.max_age_s, operators=who)
 
     def _load(self) -> None:
         """Take up what the tables hold: after a start, or when memory may be ahead of them."""
         self._stage.rewind()
         self._ledger.load()
-        self._sender.load(self._ledger.pending())
+        self._sender.load(self._ledger.pending(), self._ledger.quarantined)
         self._loaded = True
 
     def _consume(self, timeout_s: float) -> int:

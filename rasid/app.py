@@ -304,6 +304,7 @@ class App:
                 route(config),
                 max_age_s=config.alerts.max_age,
                 gate=gate(config),
+                operators=config.operators,
                 silences=SilenceReader(self._log),
                 clock=clock,
                 registry=self.registry,
@@ -485,7 +486,9 @@ class App:
             if self._processor and rules_digest(config.rules) != self._processor.rules:
                 flagger = load_flagger(config.rules)
             if self._alerts:  # last: it may still refuse, and then has changed nothing
-                self._alerts.reload(named, routed, config.alerts.max_age, gate(config))
+                self._alerts.reload(
+                    named, routed, config.alerts.max_age, gate(config), config.operators
+                )
         except RasidError as error:
             log.error("reload_refused", error=str(error), kept="the running configuration")
             return False

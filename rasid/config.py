@@ -383,6 +383,10 @@ class Config(Part):
     receivers: list[ReceiverPart] = Field(
         [], description="Whom alerts can go to; a terminal unless given."
     )
+    operators: str | None = Field(
+        None,
+        description="The receiver of Rasid's own notices: a feed unwell, a receiver that refuses.",
+    )
     route: RoutePart | None = Field(
         None, description="Who gets what; the first receiver gets all unless given."
     )

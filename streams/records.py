@@ -241,7 +241,7 @@ class Alert(Record, frozen=True, kw_only=True):
     """One message due to one receiver: all a channel needs to write it."""
 
     id: str  # digest of receiver, article and revision: the same alert twice is one
-    receiver: str
+    receiver: str  # empty in a notice: whoever the configuration names as `operators`
     kind: Literal["opened", "changed", "confirmed", "corrected", "digest", "operator"] = "opened"
     story_id: str
     article_id: str
@@ -260,6 +260,7 @@ class Alert(Record, frozen=True, kw_only=True):
     route: str = ""  # the key of the configuration that chose this receiver
     thread: str | None = None  # alert id of the first message on the story to this receiver
     not_before: datetime | None = None  # it waits for more on the story
+    about: str = ""  # of a notice: the matter, as feed/ADDRESS; see streams.notices
 
 
 class Delivery(Record, frozen=True, kw_only=True):

@@ -86,9 +86,17 @@ class Bench:
     def __init__(self, log: Log) -> None:
         self.log = log
         self.registry = CollectorRegistry()
-        self._writer = log.stage("process")
-        assert self._writer.acquire(5)
+        self.work()
         self._runs: list[tuple[threading.Event, threading.Thread]] = []
+
+    def work(self) -> None:
+        """Take the seat that Reports are put in from."""
+        self._writer = self.log.stage("process")
+        assert self._writer.acquire(5)
+
+    def rest(self) -> None:
+        """Leave it."""
+        self._writer.close()
 
     def put(self, *reports: Report) -> None:
         tx = Transaction()

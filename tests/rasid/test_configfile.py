@@ -121,6 +121,7 @@ def test_the_terminal_that_is_there_without_receivers_can_be_named() -> None:
         ("collect: {contact: 5}", "collect.contact: 5 is no text: put it in quotes"),
         (receiver("terminal: {}").replace("name: a", "name: ''"), "receivers[0].name: is empty"),
         ("sources: [{id: a, feeds: []}]", "sources[0].feeds: is empty"),
+        (receiver("terminal: {}") + "\noperators: b", "operators: no receiver is named 'b'"),
         (routed("{receiver: a, continue: perhaps}"), "'perhaps' is neither yes nor no"),
         (routed("{receiver: a, match: {min_score: 2}}"), "match.min_score: 2 is more than 1"),
         (routed("{receiver: a, match: {min_score: high}}"), "min_score: 'high' is no number"),
