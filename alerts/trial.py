@@ -8,7 +8,6 @@ from urllib.request import Request, build_opener
 from alerts.answers import TIMEOUT_S, no_answer
 from alerts.errors import SendError
 from alerts.mail import EmailChannel
-from alerts.messages import operator_alert
 from alerts.receivers import (
     PushOptions,
     Receiver,
@@ -18,6 +17,7 @@ from alerts.receivers import (
 )
 from alerts.sender import channel_for
 from alerts.slack import BotChannel
+from streams.notices import operator_alert
 from streams.records import Delivery
 
 TEXT = "رسالة تجربة من راصد: وصلت. · A test message from Rasid: it has arrived."
@@ -50,7 +50,7 @@ def reach(receiver: Receiver) -> str:
 def send_test(receiver: Receiver, now: datetime) -> None:
     """Send one message that says it is a test. Raises SendError, ConfigError."""
     channel = channel_for(receiver)
-    alert = operator_alert(receiver.name, f"test/{now.isoformat()}", TEXT, now)
+    alert = operator_alert("test/message", TEXT, since=now, receiver=receiver.name)
     try:
         receipt = channel.send(Delivery(alert=alert, updated=now))
     finally:

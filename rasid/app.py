@@ -131,11 +131,16 @@ def sources(config: Config) -> list[Source]:
     return [s for s in select(load_catalogue(), names) if s.id not in mine] + own
 
 
+def operators(config: Config) -> str:
+    """The receiver of Rasid's own notices."""
+    return config.operators or route(config).receiver
+
+
 def collect_options(config: Config) -> CollectOptions:
     part = config.collect
     return CollectOptions(
         contact=part.contact,
-        operators=config.operators or route(config).receiver,
+        operators=operators(config),
         site_delay_s=part.site_delay,
         min_interval_s=part.min_interval,
         max_interval_s=part.max_interval,
@@ -304,7 +309,7 @@ class App:
                 route(config),
                 max_age_s=config.alerts.max_age,
                 gate=gate(config),
-                operators=config.operators,
+                operators=operators(config),
                 silences=SilenceReader(self._log),
                 clock=clock,
                 registry=self.registry,
@@ -487,7 +492,7 @@ class App:
                 flagger = load_flagger(config.rules)
             if self._alerts:  # last: it may still refuse, and then has changed nothing
                 self._alerts.reload(
-                    named, routed, config.alerts.max_age, gate(config), config.operators
+                    named, routed, config.alerts.max_age, gate(config), operators(config)
                 )
         except RasidError as error:
             log.error("reload_refused", error=str(error), kept="the running configuration")

@@ -383,17 +383,13 @@ class Config(Part):
     receivers: list[ReceiverPart] = Field(
         [], description="Whom alerts can go to; a terminal unless given."
     )
-    operators: str | None = Field(
-        None,
-        description="The receiver of Rasid's own notices: a feed unwell, a receiver that refuses.",
-    )
     route: RoutePart | None = Field(
         None, description="Who gets what; the first receiver gets all unless given."
     )
     operators: str | None = Field(
         None,
-        description="The receiver that hears of feeds that are unwell; the first route's unless "
-        "given.",
+        description="The receiver of Rasid's own notices (a feed unwell, a receiver that refuses); "
+        "the first route's unless given.",
     )
     mute_times: list[MuteTimePart] = Field([], description="Hours at which routes are mute.")
     alerts: AlertsPart = Field(AlertsPart(), description="When a flag is worth a message.")

@@ -296,14 +296,6 @@ def _check_names(tree: Tree, data: dict[str, Any], secrecy: Secrecy) -> None:
     route = data.get("route")
     if route is None and len(receivers) > 1:
         tree.problem(("receivers",), "there are several, and no `route` says who gets what")
-
-    def check_receiver(at: Loc, name: Any) -> None:
-        if isinstance(name, str) and name not in receivers:
-            known = [name for name, place in receivers.items() if not secrecy.hides(place)]
-            shown = "has that name" if secrecy.hides(at) else f"is named {name!r}"
-            tree.problem(at, f"no receiver {shown}{secrecy.hint(at, name, known)}")
-
-    check_receiver(("operators",), data.get("operators"))
     pending: list[tuple[Loc, Any]] = [(("route",), route)]
     while pending:
         loc, node = pending.pop()

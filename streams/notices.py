@@ -32,8 +32,16 @@ def notice(
     """Add a notice to `tx`. `about` is a kind and a name, as feed/ADDRESS; `text` one English
     sentence, free of secrets; `since` when the trouble began, the same for its end. `receiver`
     only where the one who would be told is the trouble."""
+    alert = operator_alert(about, text, since=since, over=over, receiver=receiver)
+    tx.append(ALERTS, receiver or OPERATORS, encode(alert))
+
+
+def operator_alert(
+    about: str, text: str, *, since: datetime, over: bool = False, receiver: str = ""
+) -> Alert:
+    """The message that `notice` adds."""
     first = _id(about, since)
-    alert = Alert(
+    return Alert(
         id=_id(about, since, "over") if over else first,
         receiver=receiver,
         kind="operator",
@@ -50,7 +58,6 @@ def notice(
         about=about,
         thread=first if over else None,
     )
-    tx.append(ALERTS, receiver or OPERATORS, encode(alert))
 
 
 def _id(*parts: object) -> str:
