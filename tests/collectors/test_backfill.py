@@ -196,8 +196,10 @@ def test_two_addresses_of_one_page_are_one_article_in_every_run(
     server.answers["/amp/1"] = server.answers["/print/1"] = (200, HTML, body)
     path = bench.file("urls.txt", f"{base}/amp/1\n{base}/print/1\n")
     assert bench.run(path) == {"read": 2, "written": 1, "met": 1}
+    asked = server.counts()["/amp/1"] + server.counts()["/print/1"]
     bench.run(path)
     assert [article.url for article in bench.articles()] == [f"{base}/news/1"]
+    assert server.counts()["/amp/1"] + server.counts()["/print/1"] == asked + 1  # not the known one
 
 
 def test_a_warc_is_read_without_fetching(bench: Bench, server: ScriptedServer) -> None:
