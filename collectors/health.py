@@ -1,12 +1,11 @@
 """How a feed is, beyond whether it answers: pure functions of what polling knows of it.
 
-    FeedState, now ─▶ ailments ─▶ against those told of ─▶ one notice of all that changed
+    FeedState, now ─▶ ailments ─▶ against those told of ─▶ what is to be told
 
 A monitor that has gone blind looks like a quiet day. What is unwell is told once, and once when
 it is well again; a reason is told once until then, however often it comes and goes.
 """
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +16,7 @@ from msgspec.structs import replace
 
 from collectors.clean import clean_line
 from collectors.errors import HINTS
-from streams.records import Alert, FeedState, Line
+from streams.records import FeedState
 
 Reason = Literal["failing", "html", "moved", "quiet", "dates", "pages"]
 
@@ -35,7 +34,6 @@ _GAPS: Final = 3.0  # so many times its longest usual gap
 _ODD_GAPS: Final = 10  # of so many the longest does not count: a pinned entry makes it
 LATE: Final = timedelta(days=1)  # dated so long before it could first be seen
 ODD: Final = 6  # in a row, or more bad than good by so many, is a fault; none left is well
-LINES: Final = 20  # of a notice; the rest is counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +62,11 @@ def ailments(state: FeedState, now: datetime) -> tuple[Ailment, ...]:
 def changed(state: FeedState, now: datetime) -> Change | None:
     """What is to be told of a feed; None when it was told, or there is nothing."""
     current = ailments(state, now)
-    told = set(state.unwell)
-    fresh = tuple(each for each in current if each.reason not in told)
+    known = set(state.unwell)
+    fresh = tuple(each for each in current if each.reason not in known)
     if current and not fresh:
         return None
-    if not current and not told:
+    if not current and not known:
         return None
     unwell = (*state.unwell, *(each.reason for each in fresh)) if current else ()
     since = (state.unwell_since or now) if current else None
@@ -218,54 +216,10 @@ def _hour(moment: datetime) -> int:
 # --- what is told ---------------------------------------------------------------------------
 
 
-def notice(receiver: str, changes: Sequence[tuple[str, Change]], now: datetime) -> Alert:
-    """One message about all feeds (each with its source's name) whose health has changed."""
-    ill = [pair for pair in changes if pair[1].ailments]
-    well = [pair for pair in changes if not pair[1].ailments]
-    parts = []
-    if ill:
-        parts.append(f"{_feeds(ill)} unwell")
-    if well:
-        parts.append(f"{_feeds(well)} well again")
-    ordered = [*ill, *well]
-    identity = "\0".join(("health", receiver, now.isoformat(), ordered[0][1].state.url))
-    return Alert(
-        id=hashlib.blake2b(identity.encode("utf-8", "replace"), digest_size=16).hexdigest(),
-        receiver=receiver,
-        kind="operator",
-        story_id="",
-        article_id="",
-        url="",
-        title=", ".join(parts) + "; `rasid feeds health` shows all",
-        source="rasid",
-        source_name="Rasid",
-        language="en",
-        seen=now,
-        created=now,
-        flags=(),
-        lines=_lines(ordered),
-    )
-
-
-def _feeds(pairs: Sequence[object]) -> str:
-    return f"{len(pairs)} feed{'s' * (len(pairs) != 1)}"
-
-
-def _lines(changes: Sequence[tuple[str, Change]]) -> tuple[Line, ...]:
-    lines = [
-        Line(alert_id="", story_id="", title=_told(it), url=it.state.url, source_name=name)
-        for name, it in changes[:LINES]
-    ]
-    if (left := len(changes) - LINES) > 0:
-        told = f"{left} more: `rasid feeds health` shows all"
-        lines.append(Line(alert_id="", story_id="", title=told, url="", source_name="Rasid"))
-    return tuple(lines)
-
-
-def _told(change: Change) -> str:
-    """Short enough that no channel cuts off what to do."""
-    told = "; ".join(f"{clean_line(each.why, 130)}: {each.do}" for each in change.ailments)
-    return told or "well again"
+def told(name: str, change: Change) -> str:
+    """A sentence on the feed of a source of that name: what is wrong with it, and what to do."""
+    what = "; ".join(f"{clean_line(each.why, 130)}: {each.do}" for each in change.ailments)
+    return f"{name}: {what or 'well again'} ({change.state.url})"
 
 
 def span(lasting: timedelta) -> str:

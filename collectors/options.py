@@ -8,7 +8,6 @@ from collectors.guard import IPNetwork
 @dataclass(frozen=True)
 class CollectOptions:
     contact: str = ""  # in the User-Agent: whom to write to
-    operators: str = ""  # the receiver that hears of unwell feeds; nobody does if there is none
     site_delay_s: float = 5.0  # between two requests to one site; robots.txt can ask for more
     min_interval_s: float = 120.0  # a feed is polled at its own rhythm between these
     max_interval_s: float = 3600.0

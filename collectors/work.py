@@ -85,7 +85,7 @@ class Work:
         self._more_waiting = False
         self._instances = 2  # that share the sites, as far as can be told from their shares
         self._judged: set[str] = set()  # sites of pages, of which it is known whose they are
-        self._round = HealthRound(options.operators, ledger=ledger, clock=clock)
+        self._round = HealthRound(ledger=ledger, clock=clock)
         self._poll_slots = asyncio.Semaphore(options.polls_at_once)
         self._page_slots = asyncio.Semaphore(options.pages_at_once)
         self._outcomes = asyncio.Semaphore(_OUTCOMES_AT_ONCE)

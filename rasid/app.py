@@ -140,7 +140,6 @@ def collect_options(config: Config) -> CollectOptions:
     part = config.collect
     return CollectOptions(
         contact=part.contact,
-        operators=operators(config),
         site_delay_s=part.site_delay,
         min_interval_s=part.min_interval,
         max_interval_s=part.max_interval,

@@ -9,16 +9,15 @@ from msgspec.structs import replace
 
 from collectors.errors import FetchError
 from collectors.health import (
-    LINES,
     ODD,
     WEEK_H,
     Change,
     ailments,
     changed,
     learn_hours,
-    notice,
     span,
     tally,
+    told,
     usual_silence,
     worn,
 )
@@ -277,25 +276,15 @@ def test_each_reason_is_told_once_and_well_again_once() -> None:
     assert changed(well.state, NOW) is None
 
 
-def test_one_notice_tells_of_all_and_names_the_first() -> None:
-    changes = []
-    for n in range(30):
-        it = changed(state(url=f"https://example.org/{n}", lost_pages=ODD), NOW)
-        assert it is not None
-        changes.append((f"صحيفة {n}", it))
-    changes.append(("صحيفة", Change(state(), ())))
-    alert = notice("ops", changes, NOW)
-    assert (alert.receiver, alert.kind) == ("ops", "operator")
-    assert alert.title.startswith("30 feeds unwell, 1 feed well again; ")
-    assert len(alert.lines) == LINES + 1
-    assert alert.lines[-1].title.startswith("11 more")
-    assert (alert.lines[0].source_name, alert.lines[0].url) == (
-        "صحيفة 0", "https://example.org/0",
-    )  # fmt: skip
-    assert alert.lines[0].title.startswith("its pages give no article")
-    assert notice("ops", changes, NOW).id == alert.id != notice("ops", changes[1:], NOW).id
+def test_what_is_told_names_source_reason_remedy_and_address() -> None:
+    it = changed(state(lost_pages=ODD), NOW)
+    assert it is not None
+    line = told("صحيفة", it)
+    assert line.startswith("صحيفة: its pages give no article")
+    assert line.endswith("(https://example.org/feed)")
+    assert told("صحيفة", Change(state(), ())) == "صحيفة: well again (https://example.org/feed)"
 
 
 def test_spans_are_rounded_for_people() -> None:
-    told = [span(timedelta(minutes=m)) for m in (5, 70, 47 * 60, 48 * 60, 24 * 60 * 9)]
-    assert told == ["1 hour", "1 hour", "47 hours", "2 days", "9 days"]
+    spans = [span(timedelta(minutes=m)) for m in (5, 70, 47 * 60, 48 * 60, 24 * 60 * 9)]
+    assert spans == ["1 hour", "1 hour", "47 hours", "2 days", "9 days"]

@@ -13,10 +13,11 @@ from alerts.mail import mail_html, mail_text, subject
 from alerts.render import message
 from alerts.slack import payload
 from alerts.terminal import terminal_text
-from collectors.health import changed, notice
+from collectors.health import changed, told
 from rasid.cli import app
 from streams.carriers import open_log
 from streams.log import Transaction
+from streams.notices import operator_alert
 from streams.records import FEEDS, FeedState, encode
 
 NOW = datetime.now(UTC)
@@ -90,16 +91,16 @@ def test_where_all_are_well_or_nothing_was_polled_the_exit_code_is_0(config: Pat
 def test_a_notice_says_in_every_channel_which_feed_why_and_what_to_do() -> None:
     it = changed(replace(FAILING, unwell=()), NOW)
     assert it is not None
-    alert = notice("ops", [("صحيفة التجربة", it)], NOW)
-    shown = message(alert)
+    about = f"feed/{it.state.url}"
+    shown = message(operator_alert(about, told("صحيفة التجربة", it), since=NOW))
     wanted = ("answered 403", "ask its webmaster", "صحيفة التجربة", "https://ill.org/feed")
-    told = {
+    texts = {
         "terminal": terminal_text(shown).plain,
         "slack": json.dumps(payload(shown), ensure_ascii=False),
         "plain mail": mail_text(shown),
         "mail": mail_html(shown),
     }
-    for channel, text in told.items():
+    for channel, text in texts.items():
         for words in wanted:
             assert words in text, channel
-    assert "1 feed unwell" in subject(shown)
+    assert "answered 403" in subject(shown)
