@@ -120,7 +120,8 @@ def main() -> None:
     print(
         f"texts                      {len(texts)} of 4 KB, {tokens:.0f} tokens; {flagged} flagged"
     )
-    print(f"loading, examples run      {loading:.2f} s, {flagger.books['ar'].lexicon.terms} terms")
+    held_terms = len(flagger.books["ar"].lexicon.phrases)
+    print(f"loading, examples run      {loading:.2f} s, {held_terms} terms")
     print(f"bare tokenising            {bare_rate:9.0f} /s   (our classes: {bare_all:.0f} /s)")
     print(f"flagging, caches cold      {cold:9.0f} /s   {cold / bare_rate:6.1%}")
     print(f"flagging, all rules        {warm:9.0f} /s   {warm / bare_rate:6.1%}   reach: 35 %")

@@ -18,9 +18,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from processors.gazetteer import GAZETTEER_CONCEPTS, gazetteer_terms
-from processors.lexicon import CLASSES, NORMALISERS, Lexicon, Term, concepts_at
+from processors.glance import Glance
+from processors.lexicon import CLASSES, NORMALISERS, Lexicon, Term
 from processors.places import CONCEPTS
-from processors.rules import Need, Rule, Rulebook, Sequence, Theme
+from processors.rules import Rule, Rulebook, Sequence, Theme
 from processors.source import Word
 from processors.text import words
 from streams.records import DEVELOPMENTS
@@ -129,6 +130,7 @@ class _Compiler:
         for i, name in enumerate(self.concepts):
             self.bits[name] = 1 << i
         masks = {name: self._closure(name) for name in self.concepts}
+        self.lexicon.apart = sum(self.bits[n] for n, of in self.concepts.items() if of.masks)
         for name, concept in self.concepts.items():
             for text, kind, label in concept.terms:
                 term = Term(str(text), masks[name], concept.codes, label)
@@ -155,7 +157,7 @@ class _Compiler:
             else:
                 theme.quiet |= bits
         masking = self._masking()
-        always = sum(masking) | self.bits.get("filler", 0)
+        always = sum(masking) | self.bits.get("filler", 0) | self.bits.get("clause_word", 0)
         for theme, rules in self.themes.values():
             for _, word, body in rules.values():
                 if body.get("status") != "off":
@@ -165,20 +167,13 @@ class _Compiler:
         themes = [theme for theme, _ in self.themes.values()]
         for theme in themes:
             self._check_anchors(theme, masks)
-        common = self._common(ordinary, sequences)
-        needs = self._needs(themes, common)
-        hints = [
-            (sequence.mask, _rarest((step for _, step in sequence.steps), common))
-            for sequence in sequences
-        ]
-        asked = 0
-        for items in (*(items for items, _, _ in needs), *(steps for _, steps in hints)):
-            for item in items:
-                asked |= item
-        self.lexicon.ask(asked, self.lexicon.met(words(ordinary)))
+        all_rules = [rule for theme in themes for rule in theme.rules]
+        tokens = words(ordinary)
+        needs = self._needs(all_rules, self._common(tokens))
         return Rulebook(
-            self.language, self.lexicon, self.bits, sequences, themes, masking, self.script,
-            needs, hints, self._context(themes, sum(masking)),
+            self.language, self.lexicon, Glance(self.lexicon, needs, self.lexicon.met(tokens)),
+            self.bits, sequences, themes, all_rules, masking, self.script,
+            self._context(themes, sum(masking)),
         )  # fmt: skip
 
     def _check_anchors(self, theme: Theme, masks: Mapping[str, int]) -> None:
@@ -191,34 +186,46 @@ class _Compiler:
                     f"no item of this rule is an anchor of {theme.name}", reason="schema"
                 )
 
-    def _common(self, ordinary: str, sequences: Iterable[Sequence]) -> dict[int, int]:
+    def _common(self, tokens: list[str]) -> dict[int, int]:
         """How often ordinary news has each concept; what is made of others, as often as the
         rarest of them."""
-        tokens = words(ordinary)
-        met = self.lexicon.met(tokens)
-        self.lexicon.ask(-1, met)
-        masks = Counter(
-            mask for _, mask in concepts_at(tokens, list(map(self.lexicon.__getitem__, tokens)))
-        )
+        entries = list(map(self.lexicon.__getitem__, tokens))
+        hits = self.lexicon.find(tokens, entries, 0, len(tokens))
+        masks = Counter(hit.mask for hit in hits)
         common = {
             bit: sum(count for mask, count in masks.items() if mask & bit)
             for bit in self.bits.values()
         }
-        for sequence in sequences:
-            least = min(_often(step, common) for _, step in sequence.steps)
+        for sequence in self.sequences:
+            least = min(_often(step, common) for step in sequence.parts)
             for bit in common:
                 if bit & sequence.mask:
                     common[bit] += least
         return common
 
-    @staticmethod
-    def _needs(themes: Iterable[Theme], common: Mapping[int, int]) -> list[Need]:
-        needs: dict[tuple[tuple[int, ...], bool], list[Rule]] = {}
-        for theme in themes:
-            for rule in theme.rules:
-                key = (_rarest(set(rule.items), common), rule.fallback == "lead")
-                needs.setdefault(key, []).append(rule)
-        return [(*key, tuple(rules)) for key, rules in needs.items()]
+    def _needs(self, rules: Iterable[Rule], common: Mapping[int, int]) -> list[list[int]]:
+        """Of each rule, concepts one of which a sentence must have for it to match, the rarest
+        first: those of each piece, or of the rarest parts of what may make one."""
+        by_rarity = [
+            (sequence.mask, sorted(sequence.parts, key=lambda part: _often(part, common)))
+            for sequence in self.sequences
+        ]
+
+        def or_made(mask: int, at: int, seen: frozenset[int] = frozenset()) -> int:
+            """These concepts, or what all that may make them has, by its rarest part or the
+            next."""
+            whole = mask
+            for i, (made, parts) in enumerate(by_rarity):
+                if made & mask and i not in seen:
+                    part = parts[min(at, len(parts) - 1)]
+                    whole |= or_made(part, 0, seen | {i})
+            return whole
+
+        def needs_of(rule: Rule) -> list[int]:
+            needs = {or_made(item, at) for item in rule.items for at in (0, 1)}
+            return sorted(needs, key=lambda need: (_often(need, common), need))
+
+        return [needs_of(rule) for rule in rules]
 
     def _tried(self, items: Iterable[int], always: int) -> int:
         """Concepts that decide whether these items are met by their words alone: theirs, of
@@ -364,10 +371,6 @@ class _Compiler:
 
 def _often(item: int, common: Mapping[int, int]) -> int:
     return sum(count for bit, count in common.items() if bit & item)
-
-
-def _rarest(items: Iterable[int], common: Mapping[int, int]) -> tuple[int, ...]:
-    return tuple(sorted(items, key=lambda item: (_often(item, common), item))[:2])
 
 
 def compile_language(

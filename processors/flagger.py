@@ -28,8 +28,8 @@ from processors.source import Word, read_yaml
 from streams.records import Flag
 
 BUNDLED = Path(__file__).parent / "rules"
-_ARABIC = re.compile("[\u0620-\u064a]")
-_LATIN = re.compile("[A-Za-z]")
+_ARABIC = re.compile("[\u0620-\u064a]+")
+_LATIN = re.compile("[A-Za-z]+")
 _PREFERRED = ("ar", "en")  # of the languages of one script, for a text that does not say
 
 
@@ -56,8 +56,8 @@ class Flagger:
         """The rules of the text's language: as it says, unless its script says otherwise."""
         language = (document.language or "").split("-")[0].lower()
         sample = document.title[:100] + document.text[:200]
-        arabic = len(_ARABIC.findall(sample))
-        script = "arabic" if arabic * 2 > len(_LATIN.findall(sample)) else "latin"
+        arabic, latin = (len("".join(of.findall(sample))) for of in (_ARABIC, _LATIN))
+        script = "arabic" if arabic * 2 > latin else "latin"
         book = self.books.get(language)
         if book is not None and book.script == script:
             return book

@@ -15,7 +15,7 @@ marks, never across other punctuation.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Final, NamedTuple
@@ -86,10 +86,25 @@ class Entry:
     terms: tuple[Term, ...]  # one-word terms
     nodes: tuple[Node, ...]  # where phrases go on
     potential: int  # concepts of every term that may begin here
-    # What it tells of concepts asked for: those of one word, and those of phrases, by which
-    # way and past how many words another of their words must stand, and which.
-    alone: int
-    beside: tuple[tuple[int, int, dict[int, int]], ...]
+    sign: "Sign | None"  # what it tells of rules
+
+
+class Beside(NamedTuple):
+    """What a token tells if another word stands beside it."""
+
+    step: int  # before it or after it
+    gap: int  # past at most so many words
+    needs: dict[int, int]  # by the lemma of the other word
+    most: int  # all of these
+
+
+class Sign(NamedTuple):
+    """What a token tells of needs of rules (processors.glance): those it fills by itself, and
+    with others beside it."""
+
+    needs: int
+    beside: tuple[Beside, ...]
+    most: int  # all of these
 
 
 class Lexicon(dict[str, Entry | None]):
@@ -101,11 +116,11 @@ class Lexicon(dict[str, Entry | None]):
         self._root = Node()
         self._lemmas: dict[tuple[str, int], int] = {}
         self._forms: dict[str, list[tuple[int, int]]] = {}
+        self.apart = 0  # concepts whose terms are not made one with others of the same words
+        self._plain: dict[int, Term] = {}
+        self.sign: Callable[[tuple[int, ...]], Sign | None] = lambda lemmas: None
         # Of each term: concepts, its words, how many others may stand before each.
-        self._slots: list[tuple[int, list[tuple[int, ...]], list[int]]] = []
-        self._alone: dict[int, int] = {}  # see `ask`: lemma → concepts
-        self._beside: dict[int, dict[tuple[int, int], dict[int, int]]] = {}
-        self.terms = 0
+        self.phrases: list[tuple[int, list[tuple[int, ...]], list[int]]] = []
         self._pieces: dict[tuple[str, int], tuple[int, ...]] = {}
 
     def add(self, term: Term, kind: int) -> None:
@@ -120,6 +135,8 @@ class Lexicon(dict[str, Entry | None]):
             if piece[0] == "~":
                 gap = int(piece[1:] or 1)
                 nodes = [node.far.setdefault(gap, Node()) for node in nodes]
+                for node in nodes:
+                    node.potential |= term.mask
                 continue
             lemmas = self._lemmas_of(piece, kind)
             if not lemmas:
@@ -133,35 +150,10 @@ class Lexicon(dict[str, Entry | None]):
         if not slots or term.text.split()[-1][0] == "~":
             raise ValueError(f"no word in {term.text!r}")
         for node in nodes:
-            node.terms.append(term)
-        self.terms += 1
-        self._slots.append((term.mask, slots, gaps))
+            node.terms = self._merged([*node.terms, term])
+        self.phrases.append((term.mask, slots, gaps))
         if self:
             self.clear()
-
-    def ask(self, concepts: int, met: Mapping[int, int]) -> None:
-        """Let entries tell where these concepts may be: at the word of each term that is met
-        least, of a phrase if the word beside it is one of its own too. `met`: how often each
-        lemma is in ordinary text."""
-        self._alone.clear()
-        self._beside.clear()
-        for mask, slots, gaps in self._slots:
-            asked = mask & concepts
-            if not asked:
-                continue
-            often = [sum(met.get(lemma, 0) for lemma in slot) for slot in slots]
-            at = often.index(min(often))
-            if len(slots) == 1:
-                for lemma in slots[0]:
-                    self._alone[lemma] = self._alone.get(lemma, 0) | asked
-                continue
-            step = 1 if at + 1 < len(slots) else -1
-            place = (step, gaps[max(at, at + step)])
-            for lemma in slots[at]:
-                pairs = self._beside.setdefault(lemma, {}).setdefault(place, {})
-                for other in slots[at + step]:
-                    pairs[other] = pairs.get(other, 0) | asked
-        self.clear()
 
     def met(self, text: list[str]) -> Counter[int]:
         """How often each lemma is met."""
@@ -213,28 +205,31 @@ class Lexicon(dict[str, Entry | None]):
             return None
         terms: dict[int, Term] = {}
         nodes = []
-        beside: list[tuple[int, int, dict[int, int]]] = []
-        all_flags = potential = alone = 0
+        all_flags = potential = 0
         for lemma, flags in found.items():
             all_flags |= flags
-            alone |= self._alone.get(lemma, 0)
-            for (step, gap), pairs in self._beside.get(lemma, {}).items():
-                beside.append((step, gap, pairs))
             node = self._root.next.get(lemma)
             if node is not None:
                 potential |= node.potential
                 terms.update((id(term), term) for term in node.terms)
                 if node.next or node.far:
                     nodes.append(node)
-        return Entry(
-            tuple(found),
-            all_flags,
-            tuple(terms.values()),
-            tuple(nodes),
-            potential,
-            alone,
-            tuple(beside),
-        )
+        lemmas = tuple(found)
+        of_one_word = tuple(self._merged(terms.values()))
+        return Entry(lemmas, all_flags, of_one_word, tuple(nodes), potential, self.sign(lemmas))
+
+    def _merged(self, terms: Iterable[Term]) -> list[Term]:
+        """Terms of the same words, those that say nothing but their concepts made one."""
+        mask = 0
+        kept = []
+        for term in terms:
+            if term.codes or term.label or term.theatre or term.mask & self.apart:
+                kept.append(term)
+            else:
+                mask |= term.mask
+        if mask:
+            kept.append(self._plain.setdefault(mask, Term("", mask)))
+        return kept
 
     def how(self, raw: str) -> str:
         """For explaining: a token as it is read, what was taken off shown before and after
@@ -261,55 +256,74 @@ class Lexicon(dict[str, Entry | None]):
         """Every term between two tokens, by start, the longer first; of `wanted` concepts at
         least all."""
         hits: list[Hit] = []
+        present: set[int] = set()  # lemmas of these tokens, once asked for
         for i in range(first, last):
             entry = entries[i]
             if entry is None or not entry.potential & wanted:
                 continue
             if entry.nodes:
-                longer: dict[tuple[int, int], Hit] = {}
+                at = i + 1
+                while at < last and tokens[at] in QUOTES:
+                    at += 1
+                after = entries[at] if at < last else None
+                lemmas = () if after is None else after.lemmas
+                walk: _Walk | None = None
                 for node in entry.nodes:
-                    if node.potential & wanted:
-                        self._walk(node, 0, i, i + 1, tokens, entries, last, wanted, longer)
-                if longer:
-                    hits.extend(sorted(longer.values(), key=_ends_first))
+                    if not node.potential & wanted:
+                        continue
+                    # Most phrases end here: the next word is none of theirs.
+                    if node.next.keys().isdisjoint(lemmas):
+                        if not node.far:
+                            continue
+                        if not present:
+                            here = entries[first:last]
+                            present.update(*[e.lemmas for e in here if e is not None])
+                        if all(f.next.keys().isdisjoint(present) for f in node.far.values()):
+                            continue
+                    walk = walk or _Walk(tokens, entries, last, wanted, i, entry.flags, {})
+                    walk.on(node, 0, at)
+                if walk and walk.found:
+                    hits.extend(sorted(walk.found.values(), key=_ends_first))
             for term in entry.terms:
                 hits.append(Hit(i, i + 1, term.mask, term, entry.flags, term.codes))
         return hits
 
-    def _walk(
-        self,
-        node: Node,
-        left: int,
-        start: int,
-        at: int,
-        tokens: list[str],
-        entries: list[Entry | None],
-        last: int,
-        wanted: int,
-        found: dict[tuple[int, int], Hit],
-    ) -> None:
+
+class _Walk(NamedTuple):
+    """From one token on through the trie."""
+
+    tokens: list[str]
+    entries: list[Entry | None]
+    last: int
+    wanted: int
+    start: int
+    flags: int
+    found: dict[tuple[int, int], Hit]
+
+    def on(self, node: Node, left: int, at: int) -> None:
         """Go on from `node` at token `at`; `left` other words may be passed over."""
+        tokens, entries, last, wanted, start, flags, found = self
         for gap, far in node.far.items():
-            self._walk(far, gap, start, at, tokens, entries, last, wanted, found)
+            if far.potential & wanted:
+                self.on(far, gap, at)
         while at < last:
             token = tokens[at]
-            if token in QUOTES:
+            entry = entries[at]
+            if entry is None and token in QUOTES:
                 at += 1
                 continue
-            entry = entries[at]
-            if entry is not None:
+            if entry is not None and not node.next.keys().isdisjoint(entry.lemmas):
                 for lemma in entry.lemmas:
                     after = node.next.get(lemma)
                     if after is None or not after.potential & wanted:
                         continue
                     for term in after.terms:
                         if (id(term), at) not in found:
-                            flags = entries[start].flags  # type: ignore[union-attr]
                             found[id(term), at] = Hit(
                                 start, at + 1, term.mask, term, flags, term.codes
                             )
                     if after.next or after.far:
-                        self._walk(after, 0, start, at + 1, tokens, entries, last, wanted, found)
+                        self.on(after, 0, at + 1)
             if not left or (len(token) == 1 and not token.isalnum()):
                 return
             left -= 1
@@ -325,34 +339,6 @@ def _after(node: Node, lemma: int) -> Node:
     if after is None:
         after = node.next[lemma] = Node()
     return after
-
-
-def concepts_at(tokens: list[str], entries: list[Entry | None]) -> list[tuple[int, int]]:
-    """(token, concepts) wherever there may be a term of concepts asked for. None is missing."""
-    found = []
-    last = len(entries)
-    for i, entry in enumerate(entries):
-        if entry is None:
-            continue
-        mask = entry.alone
-        for step, left, pairs in entry.beside:
-            at = i + step
-            while 0 <= at < last:
-                other = entries[at]
-                if other is not None:
-                    for lemma in other.lemmas:
-                        if lemma in pairs:
-                            mask |= pairs[lemma]
-                elif tokens[at] in QUOTES:
-                    at += step
-                    continue
-                if not left:
-                    break
-                left -= 1
-                at += step
-        if mask:
-            found.append((i, mask))
-    return found
 
 
 def unmasked(hits: list[Hit], masking: Mapping[int, int]) -> list[Hit]:

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from processors.lexicon import Hit, Term, outermost, unmasked
@@ -21,11 +21,22 @@ class Scene:
     mask: int  # of all hits
     filler: int = 0  # concepts that may stand between the parts of a sequence
     caption: bool = False  # the line under a picture
+    _having: dict[int, list[Hit]] = field(default_factory=dict)  # the same is asked again
 
     def having(self, mask: int) -> list[Hit]:
+        """The hits of some of these concepts."""
         if not self.mask & mask:
             return []
-        return [hit for hit in self.hits if hit.mask & mask]
+        hits = self._having.get(mask)
+        if hits is None:
+            hits = self._having[mask] = [hit for hit in self.hits if hit.mask & mask]
+        return hits
+
+    def add(self, hits: list[Hit], mask: int) -> None:
+        """Take up hits of these concepts."""
+        self.hits = sorted([*self.hits, *hits], key=lambda hit: (hit.start, -hit.end))
+        self.mask |= mask
+        self._having.clear()
 
     def clause_of(self, token: int) -> int:
         return bisect_right(self.sentence.clauses, token)
@@ -61,7 +72,7 @@ def set_scene(book: Rulebook, sentence: Sentence, hits: list[Hit], wanted: int =
     scene = Scene(sentence, hits, mask, book.mask("filler"))
     if mask & break_words:
         cuts = {hit.start for hit in hits if hit.mask & break_words}
-        sentence.clauses = sorted(cuts.union(sentence.clauses))
+        sentence.cut(cuts)
     for sequence in book.sequences:
         if sequence.mask & wanted and met(scene.mask, sequence.parts):
             _compose(sequence, scene)
@@ -82,8 +93,7 @@ def _compose(sequence: Sequence, scene: Scene) -> None:
             flags = hit.flags
             found.append(Hit(hit.start, parts[-1].end, sequence.mask, term, flags, codes, parts))
     if found:
-        scene.hits = sorted([*scene.hits, *found], key=lambda hit: (hit.start, -hit.end))
-        scene.mask |= sequence.mask
+        scene.add(found, sequence.mask)
 
 
 def _follow(sequence: Sequence, scene: Scene, at: int, before: Hit) -> tuple[Hit, ...]:
@@ -146,6 +156,20 @@ def matches(
             continue
         found.append(match)
     return found
+
+
+def may_match(rule: Rule, scene: Scene) -> bool:
+    """Whether a rule matches by its words alone, whichever of the forces is away from home."""
+    if matches(rule, scene, None):
+        return True
+    if rule.foreign < 0:
+        return False
+    forces = scene.having(rule.items[rule.foreign])  # a nearer one may have stood in the way
+    return len(forces) > 1 and any(matches(rule, scene, _only(force)) for force in forces)
+
+
+def _only(force: Hit) -> Callable[[Rule, Hit, Scene], bool]:
+    return lambda _rule, hit, _scene: hit is force
 
 
 def lacking(rule: Rule, scene: Scene, allowed: Callable[[Rule, Hit, Scene], bool]) -> str | None:

@@ -20,6 +20,13 @@ EARLIEST_NOW: Final = 2010  # no feed is older: a text that names only earlier y
 MARKER_REACH: Final = 10
 REFUSED: Final = "refused"  # what is refused has not happened; a theme may say what it is then
 PURPOSE: Final = "purpose"  # striven for; where a theme makes nothing of it, what it says holds
+# Words before a year that make it none of the news: as they are folded.
+_SINCE: Final = {"منذ", "since", "depuis"}
+_DATED: Final = (
+    "هدنة", "تفاهم", "اتفاق", "اتفاقية", "معاهدة", "قرار", "القرار", "خطوط", "حدود",
+    "agreement", "resolution", "treaty", "accord",
+)  # fmt: skip
+_MADE: Final = {"الموقع", "الموقعة", "المبرم", "المبرمة", "المتفق", "المعقود", "المعقودة"}
 _FACTORS: Final = {
     "past": 0.3, "background": 0.65, "conditional": 0.8, "expected": 0.95, "called_for": 0.95,
     "denied": 0.9, "reported": 1.0, "asserted": 1.0,
@@ -47,16 +54,8 @@ class Modality:
             ("called_for", mask("call")),
             ("expected", mask("expected")),
         )
-        self._since = {"منذ", "since", "depuis"}
-        self._dated = {
-            "هدنة", "تفاهم", "اتفاق", "اتفاقية", "معاهدة", "قرار", "القرار", "خطوط", "حدود",
-            "agreement", "resolution", "treaty", "accord",
-        }  # fmt: skip
         self._speech = mask("speech")
         self._fold = book.lexicon.normaliser.fold
-        self._made = {self._fold(word) for word in (
-            "الموقع", "الموقعة", "المبرم", "المبرمة", "المتفق", "المعقود", "المعقودة",
-        )}  # fmt: skip
         self._headline = headline
         self._published = published.year if published else None
         self._tokens = tokens
@@ -124,10 +123,10 @@ class Modality:
 
     def _names(self, at: int, tokens: list[str]) -> bool:
         """Whether a year is but the name of an agreement (تفاهم 2003, الموقع عام 2003)."""
-        if any(self._fold(token) in self._made for token in tokens[max(0, at - 3) : at]):
+        if any(self._fold(token) in _MADE for token in tokens[max(0, at - 3) : at]):
             return True
         before = self._fold(tokens[at - 1]) if at else ""
-        return any(before.endswith(word) for word in self._dated)
+        return before.endswith(_DATED)
 
     def _is_past(self, match: Match, tokens: list[str]) -> bool:
         scene = match.scene
@@ -147,9 +146,7 @@ class Modality:
 
     def _lasting(self, at: int, tokens: list[str]) -> bool:
         """Whether a year only says since when (منذ آذار 2013)."""
-        return any(
-            self._fold(token).lower() in self._since for token in tokens[max(0, at - 4) : at]
-        )
+        return any(self._fold(token).lower() in _SINCE for token in tokens[max(0, at - 4) : at])
 
 
 def _before(hit: Hit, trigger: Hit, reach: int) -> bool:

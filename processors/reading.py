@@ -5,16 +5,17 @@ Most sentences can match no rule; they are told by the concepts of their words a
 them only what the article as a whole is judged by is looked for.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from processors.events import Part
-from processors.lexicon import Hit, concepts_at
-from processors.matching import Scene, matches, set_scene
+from processors.lexicon import Hit
+from processors.matching import Scene, may_match, set_scene
 from processors.modality import Modality
 from processors.places import Gazette
-from processors.rules import Need, Rule, Rulebook, closed, met
+from processors.rules import Rule, Rulebook
 from processors.text import Sentence, joined, sentences, words
 
 LEAD_SENTENCES = 3
@@ -65,41 +66,25 @@ class Reading:
 def read(book: Rulebook, document: Document, *, whole: bool = False) -> Reading | None:
     """Take a document apart. None when no rule can match it, unless the `whole` of it is
     wanted, every sentence in full (for explaining)."""
-    look = book.lexicon.__getitem__
-    as_words = _latin_words if book.script == "latin" else words
-    title, text = as_words(document.title), as_words(document.text)
-    title_entries, text_entries = list(map(look, title)), list(map(look, text))
-    title_concepts = concepts_at(title, title_entries)
-    text_concepts = concepts_at(text, text_entries)
-    article = 0
-    for _, mask in (*title_concepts, *text_concepts):
-        article |= mask
-    article = closed(article, book.hints)
-    needs = [need for need in book.needs if met(article, need[0])]
-    if not needs and not whole:
+    parts = [_part(book, "title", document.title), _part(book, "text", document.text)]
+    live = {
+        id(sentence): rules
+        for part in parts
+        for sentence, told in book.glance.live(part.tokens, part.entries, part.sentences)
+        for rules in [_matching(book, part, sentence, _possible(book, sentence, told))]
+        if rules
+    }
+    if not live and not whole:
         return None
-    parts = (
-        Part("title", document.title, title, title_entries, sentences(title, headline=True)),
-        Part("text", document.text, text, text_entries, sentences(text)),
-    )
-    live = [
-        (part, sentence, rules)
-        for part, concepts in zip(parts, (title_concepts, text_concepts), strict=True)
-        for sentence, rules in _possible(book, part, concepts, needs, article)
-    ]
-    if not whole and not any(_matching(book, *of) for of in live):
-        return None
-    alive = {id(sentence): rules for _, sentence, rules in live}
     caption, related = book.mask("caption"), book.mask("related")
-    reading = Reading(
-        book, [], [], Gazette(book),
-        Modality(book, document.published, [*title, *text], len(title)),
-        max(1, len(parts[1].sentences)), 0, 0,
-    )  # fmt: skip
+    title, text = parts
+    modality = Modality(book, document.published, [*title.tokens, *text.tokens], len(title.tokens))
+    count = max(1, len(text.sentences))
+    reading = Reading(book, [], [], Gazette(book), modality, count, 0, 0)
     for part in parts:
         for sentence in part.sentences:
-            full = whole or id(sentence) in alive
-            scene = _scene(book, part, sentence, None if full else book.context)
+            full = whole or id(sentence) in live
+            scene = _scene(book, part, sentence, -1 if full else book.context)
             if not scene.hits:
                 continue
             if part.name == "text":
@@ -108,8 +93,8 @@ def read(book: Rulebook, document: Document, *, whole: bool = False) -> Reading 
                 scene.caption = _begins(scene, caption)
             reading.gazette.note(scene)
             reading.scenes.append((part, scene))
-            if id(sentence) in alive:
-                reading.live.append((part, scene, alive[id(sentence)]))
+            if id(sentence) in live:
+                reading.live.append((part, scene, live[id(sentence)]))
             if sentence.index <= 0:
                 reading.opening |= scene.mask
             if sentence.index < CONTEXT_SENTENCES:
@@ -117,59 +102,37 @@ def read(book: Rulebook, document: Document, *, whole: bool = False) -> Reading 
     return reading
 
 
-def _latin_words(text: str) -> list[str]:
-    return words(joined(text))
+def _part(book: Rulebook, name: Literal["title", "text"], raw: str) -> Part:
+    tokens = words(joined(raw) if book.script == "latin" else raw)
+    entries = list(map(book.lexicon.__getitem__, tokens))
+    return Part(name, raw, tokens, entries, sentences(tokens, headline=name == "title"))
 
 
-def _possible(
-    book: Rulebook,
-    part: Part,
-    concepts: list[tuple[int, int]],
-    needs: list[Need],
-    article: int,
-) -> Iterator[tuple[Sentence, tuple[Rule, ...]]]:
-    """Sentences whose words have the concepts of rules that the article can meet, and these."""
-    rare = 0
-    for items, _, _ in needs:
-        rare |= items[0]
-    hints = [hint for hint in book.hints if met(article, hint[1])]
-    at, end = 0, len(concepts)
-    for sentence in part.sentences:
-        mask = 0
-        while at < end and concepts[at][0] < sentence.last:
-            if concepts[at][0] >= sentence.first:
-                mask |= concepts[at][1]
-            at += 1
-        if not mask:
-            continue
-        mask = closed(mask, hints)
-        if mask & rare:
-            lead = sentence.index < LEAD_SENTENCES
-            rules = [
-                rule
-                for items, in_lead, its in needs
-                if (lead or not in_lead) and met(mask, items)
-                for rule in its
-            ]
-            if rules:
-                yield sentence, tuple(rules)
+def _possible(book: Rulebook, sentence: Sentence, told: int) -> Iterator[Rule]:
+    """The rules of a glance that may count in a sentence."""
+    while told:
+        rule = book.rules[(told & -told).bit_length() - 1]
+        if rule.fallback != "lead" or sentence.index < LEAD_SENTENCES:
+            yield rule
+        told &= told - 1
 
 
-def _scene(book: Rulebook, part: Part, sentence: Sentence, wanted: int | None = None) -> Scene:
+def _scene(book: Rulebook, part: Part, sentence: Sentence, wanted: int = -1) -> Scene:
     """A sentence with its terms; with those of `wanted` concepts only, where they are told."""
-    hits = book.lexicon.find(
-        part.tokens, part.entries, sentence.first, sentence.last, -1 if wanted is None else wanted
-    )
-    return set_scene(book, sentence, hits, -1 if wanted is None else wanted)
+    hits = book.lexicon.find(part.tokens, part.entries, sentence.first, sentence.last, wanted)
+    return set_scene(book, sentence, hits, wanted)
 
 
-def _matching(book: Rulebook, part: Part, sentence: Sentence, rules: tuple[Rule, ...]) -> bool:
-    """Whether some rule's pieces stand together in a sentence, whoever is foreign."""
+def _matching(
+    book: Rulebook, part: Part, sentence: Sentence, rules: Iterable[Rule]
+) -> tuple[Rule, ...]:
+    """Those rules whose pieces stand together in a sentence, whoever is foreign."""
+    rules = tuple(rules)
     wanted = 0
     for rule in rules:
         wanted |= rule.tried
     scene = _scene(book, part, sentence, wanted)
-    return any(matches(rule, scene, None) for rule in rules)
+    return tuple(rule for rule in rules if may_match(rule, scene))
 
 
 def _begins(scene: Scene, mask: int) -> bool:

@@ -4,9 +4,9 @@ Written in YAML (see processors.compiler), compiled to bit masks: each concept h
 hit has the bits of all concepts it belongs to, a piece of a rule is a mask of alternatives.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from processors.glance import Glance
 from processors.lexicon import Lexicon
 from processors.source import Word
 from streams.records import Status
@@ -49,9 +49,6 @@ class Sequence:
     parts: tuple[int, ...] = ()  # the concept masks alone
 
 
-Need = tuple[tuple[int, ...], bool, tuple[Rule, ...]]
-
-
 @dataclass(slots=True)
 class Theme:
     name: str
@@ -71,29 +68,22 @@ class Rulebook:
 
     language: str
     lexicon: Lexicon
+    glance: Glance
     bits: dict[str, int]
     sequences: list[Sequence]
     themes: list[Theme]
+    rules: list[Rule]  # of all themes; the glance's
     masking: dict[int, int] = field(default_factory=dict)  # see processors.lexicon.unmasked
     script: str = "arabic"
-    # What a sentence must have for some rules to match: the two of their pieces that ordinary
-    # news has least, whether it is for the lead only, and the rules.
-    needs: list["Need"] = field(default_factory=list)
-    # Likewise of each sequence: the concepts it makes, and the two rarest of its steps.
-    hints: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
     context: int = 0  # concepts that the article as a whole is judged by
+    _masks: dict[tuple[str, ...], int] = field(default_factory=dict, repr=False)
 
     def mask(self, *names: str) -> int:
         """Bits of concepts, 0 for those this language lacks."""
-        return sum(self.bits.get(name, 0) for name in names)
-
-
-def closed(mask: int, hints: Iterable[tuple[int, tuple[int, ...]]]) -> int:
-    """Concepts, with those that sequences may make of them."""
-    for made, steps in hints:
-        if met(mask, steps):
-            mask |= made
-    return mask
+        mask = self._masks.get(names)
+        if mask is None:
+            mask = self._masks[names] = sum(self.bits.get(name, 0) for name in names)
+        return mask
 
 
 def met(mask: int, items: tuple[int, ...]) -> bool:

@@ -8,8 +8,8 @@ then. Nothing here knows a language.
 """
 
 import re
-from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Final
 
 # Letters and digits of the scripts met, and what may stand inside a word: Arabic marks,
@@ -47,7 +47,19 @@ class Sentence:
     first: int
     last: int
     index: int
-    clauses: list[int] = field(default_factory=list)  # token at which each next clause begins
+    tokens: list[str] = field(repr=False)  # of the whole page
+    _clauses: list[int] | None = None
+
+    @property
+    def clauses(self) -> list[int]:
+        """The token at which each next clause begins; looked for when first asked."""
+        if self._clauses is None:
+            self._clauses = _clauses(self)
+        return self._clauses
+
+    def cut(self, at: set[int]) -> None:
+        """Let clauses begin at these tokens too."""
+        self._clauses = sorted(at.union(self.clauses))
 
 
 def words(text: str) -> list[str]:
@@ -77,7 +89,7 @@ def split_headline(text: str) -> tuple[str, str, int]:
 
 def _joins(tokens: list[str], i: int) -> bool:
     """Whether the full stop at `i` stands inside a number or an abbreviation."""
-    if tokens[i] != "." or not 0 < i < len(tokens) - 1:
+    if not 0 < i < len(tokens) - 1:
         return False
     before, after = tokens[i - 1], tokens[i + 1]
     if before[-1:].isdigit() and after[:1].isdigit():
@@ -89,37 +101,43 @@ def sentences(tokens: list[str], *, headline: bool = False) -> list[Sentence]:
     """Cut a token list at sentence ends; those without a word are left out."""
     found: list[Sentence] = []
     first, index = 0, -1 if headline else 0
+    ends = compress(range(len(tokens)), map(STOP.__contains__, tokens))
+    for end in (*ends, len(tokens)):
+        if end < len(tokens) and tokens[end] == "." and _joins(tokens, end):
+            continue
+        count = _words(tokens, first, end)
+        if count:
+            for start in range(first, end, MAX_SENTENCE_TOKENS):
+                last = min(start + MAX_SENTENCE_TOKENS, end)
+                found.append(Sentence(start, last, index, tokens))
+            if not headline and count >= FULL_SENTENCE_WORDS:
+                index += 1
+        first = end + 1
+    return found
+
+
+def _words(tokens: list[str], first: int, end: int) -> int:
+    """How many tokens are no mark; FULL_SENTENCE_WORDS is as far as is counted."""
+    enough = first + FULL_SENTENCE_WORDS
+    if end >= enough and _MARKS.isdisjoint(tokens[first:enough]):
+        return FULL_SENTENCE_WORDS
+    count = 0
+    for i in range(first, end):
+        if tokens[i] not in _MARKS:
+            count += 1
+            if count == FULL_SENTENCE_WORDS:
+                break
+    return count
+
+
+def _clauses(sentence: Sentence) -> list[int]:
     clauses: list[int] = []
-    marks = [i for i, token in enumerate(tokens) if token in _MARKS]
-    marks.append(len(tokens))
-    words_before = 0  # tokens of this sentence that are no mark
-    last_mark = -1
-    for i in marks:
-        words_before += i - last_mark - 1
-        last_mark = i
-        token = tokens[i] if i < len(tokens) else "\n"
+    for i in range(sentence.first, sentence.last):
+        token = sentence.tokens[i]
         if token in PAUSE:
             # A short insertion (، فجر اليوم،) does not end the clause it stands in.
             if token in COMMAS and clauses and i - clauses[-1] <= INSERTION_MAX_TOKENS:
                 clauses.pop()
             else:
                 clauses.append(i + 1)
-        elif i == len(tokens) or not _joins(tokens, i):
-            if words_before:
-                found.extend(_pieces(Sentence(first, i, index, clauses)))
-                if not headline and words_before >= FULL_SENTENCE_WORDS:
-                    index += 1
-            first, clauses, words_before = i + 1, [], 0
-    return found
-
-
-def _pieces(sentence: Sentence) -> list[Sentence]:
-    if sentence.last - sentence.first <= MAX_SENTENCE_TOKENS:
-        return [sentence]
-    cuts = range(sentence.first, sentence.last, MAX_SENTENCE_TOKENS)
-    ends = [*cuts[1:], sentence.last]
-    clauses = sentence.clauses
-    return [
-        Sentence(a, b, sentence.index, clauses[bisect_left(clauses, a) : bisect_right(clauses, b)])
-        for a, b in zip(cuts, ends, strict=True)
-    ]
+    return clauses
