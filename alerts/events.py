@@ -34,6 +34,7 @@ class Scope:
     places: frozenset[str]  # without whole regions, and capitals, which stand for governments
     installations: frozenset[str]  # of the places, those that are oil and gas installations
     actors: frozenset[str]
+    moves: frozenset[str]  # what foreign forces do there: come, leave or strike
 
     def elsewhere(self, other: "Scope") -> bool:
         """Whether both name countries, and share none."""
@@ -84,7 +85,20 @@ def scope(flags: Iterable[Flag]) -> Scope:
         - _CAPITALS,
         frozenset(sound(name) for flag in flags for name in flag.installations),
         frozenset(folded(name) for flag in flags for name in flag.actors),
+        frozenset(
+            _MOVES[flag.development]
+            for flag in flags
+            if flag.theme == "foreign_force"
+            and flag.development in _MOVES
+            and flag.status != "past"
+        ),
     )
+
+
+_MOVES: Final = {
+    "deployed": "come", "support": "come", "withdrawn": "leave",
+    "strike": "strike", "casualties": "strike",
+}  # fmt: skip
 
 
 FOLD: Final = str.maketrans("أإآىة", "ااايه", "\u0640" + "".join(map(chr, range(0x64B, 0x653))))

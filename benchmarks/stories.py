@@ -2,9 +2,10 @@
 
     uv run python benchmarks/stories.py [EVENTS.jsonl] [--errors] [--open N]
 
-Quality: articles of labelled events (tests/alerts/events.jsonl unless given; one a line:
-event, title, text, source, source_country, language, published) are flagged and decided in
-order of publication. A pair of articles counts as joined when some story holds both.
+Quality: articles of labelled events (one a line: event, title, text, source, source_country,
+language, published) are flagged and decided in order of publication. A pair of articles counts
+as joined when some story holds both. Unless given, of tests/alerts/events.jsonl, which the
+figures of `alerts.joining` were found with, and briefs.jsonl, which they were not.
 
 Speed: Reports on made events, with N stories open (10,000 unless given), each with a text of
 its own or a copy, 60 words drawn as often as words are (Zipf), and mostly a place.
@@ -19,6 +20,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import accumulate, combinations
 from pathlib import Path
 from typing import Any
@@ -30,20 +32,24 @@ from alerts.changes import Decision  # noqa: E402
 from alerts.index import StoryIndex  # noqa: E402
 from alerts.stories import decide  # noqa: E402
 from processors.atlas import Atlas  # noqa: E402
-from processors.flagger import Document, load_flagger  # noqa: E402
+from processors.flagger import Document, Flagger, load_flagger  # noqa: E402
 from processors.lead import read_lead  # noqa: E402
 from processors.processor import credited  # noqa: E402
 from processors.sketch import sketch  # noqa: E402
 from streams.records import Flag, Report  # noqa: E402
 
-EVENTS = ROOT / "tests" / "alerts" / "events.jsonl"
+EVENTS = [ROOT / "tests" / "alerts" / name for name in ("events.jsonl", "briefs.jsonl")]
 DAY_S = 86_400.0
+
+
+@cache
+def _readers() -> tuple[Flagger, Atlas]:
+    return load_flagger(check_examples=False), Atlas()
 
 
 def reports(rows: Iterable[dict[str, Any]]) -> list[Report]:
     """The articles as the process stage would report them."""
-    flagger = load_flagger(check_examples=False)
-    atlas = Atlas()
+    flagger, atlas = _readers()
     made = []
     for n, row in enumerate(rows):
         published = datetime.fromisoformat(row["published"])
@@ -185,26 +191,34 @@ def speed(stories: int, count: int = 5_000) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("events", nargs="?", type=Path, default=EVENTS)
+    parser.add_argument("events", nargs="*", type=Path, default=EVENTS)
     parser.add_argument("--errors", action="store_true", help="Name the pairs that are wrong.")
     parser.add_argument("--open", type=int, default=10_000, metavar="N")
     options = parser.parse_args()
-    rows = [json.loads(line) for line in options.events.read_text("utf-8").splitlines()]
+    for path in options.events:
+        show_quality(path, errors=options.errors)
+    print(f"{speed(options.open):,.0f} Reports/s with {options.open:,} stories open")
+
+
+def show_quality(path: Path, *, errors: bool) -> None:
+    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     made = reports(rows)
+    flagged = [(row, report) for row, report in zip(rows, made, strict=True) if report.flags]
+    print(f"{path.name}: {len(rows)} articles, {len(rows) - len(flagged)} without a flag")
     found = quality(rows, made)
-    unflagged = sum(not report.flags for report in made)
-    print(f"articles {len(rows)}, of them without a flag {unflagged}; stories {len(found.index)}")
-    print(
-        f"pairs: F1 {found.f1:.3f}, precision {found.precision:.3f}, recall {found.recall:.3f} "
-        f"({len(found.right)} right, {len(found.wrong)} wrong, {len(found.missed)} missed)"
-    )
+    only = quality([row for row, _ in flagged], [report for _, report in flagged])
+    for what, each in (("all", found), ("flagged", only)):
+        print(
+            f"pairs, {what}: F1 {each.f1:.3f}, precision {each.precision:.3f}, "
+            f"recall {each.recall:.3f} "
+            f"({len(each.right)} right, {len(each.wrong)} wrong, {len(each.missed)} missed)"
+        )
     if any("copy_of" in row for row in rows):
         right, stories = independent_right(rows, made, found)
         print(f"stories whose number of independent sources is right: {right} of {stories}")
     print(Counter(decision.outcome for decision in found.decisions.values()))
-    if options.errors:
+    if errors:
         show_errors(rows, made, found)
-    print(f"{speed(options.open):,.0f} Reports/s with {options.open:,} stories open")
 
 
 def show_errors(rows: list[dict[str, Any]], made: list[Report], found: Quality) -> None:

@@ -18,7 +18,9 @@ from alerts.render import Manner
 from alerts.routing import Match, Route
 from alerts.silences import read_silences, write_silence
 from collectors.catalogue import load_catalogue
+from processors.atlas import Atlas
 from processors.flagger import Document, Flagger, load_flagger
+from processors.lead import read_lead
 from processors.processor import report
 from streams.records import Article, Report, Silence
 from tests.fakes.alerts_bench import Bench
@@ -45,6 +47,7 @@ class Newsroom:
     def __init__(self) -> None:
         self._flagger: Flagger = load_flagger(check_examples=False)
         self._names = {id: source.name for id, source in load_catalogue().items()}
+        self._atlas = Atlas()
         self._articles: dict[str, Article] = {}
 
     def reports(self, step: dict[str, Any], number: int) -> list[Report]:
@@ -86,8 +89,9 @@ class Newsroom:
             text_hash=f"{id}/{revision}",
         )
         self._articles[id] = article
-        flags = self._flagger.flag(Document(title, text, "ar", source, "LY", article.published))
-        return report(article, flags, self._flagger.digest)
+        document = Document(title, text, "ar", source, "LY", article.published)
+        lead = read_lead(document, self._flagger.book(document), self._atlas)
+        return report(article, self._flagger.flag(document), self._flagger.digest, lead=lead)
 
 
 @pytest.fixture
@@ -97,8 +101,14 @@ def hooks() -> Iterator[WebhookServer]:
 
 
 def test_the_messages_that_arrive_are_those_an_editor_wants(
-    bench: Bench, slack: SlackServer, mail_server: MailServer, hooks: WebhookServer
+    bench: Bench,
+    slack: SlackServer,
+    mail_server: MailServer,
+    hooks: WebhookServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("alerts.sender.SLACK_INTERVAL_S", 0.01)  # the pace has a test of its own
+    monkeypatch.setattr("alerts.sender.LATER_S", 0.05)
     clock = FakeClock(_time(WEEK[0]))
     receivers = [
         Receiver("desk", SlackOptions(token=TOKEN, channel=CHANNEL, api_url=slack.api_url)),
