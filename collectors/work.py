@@ -236,11 +236,14 @@ class Work:
 
     async def _poll(self, url: str, site: Site, release: Release) -> None:
         polled = self._feeds[url]
+        began = self._clock()
         came = await self._poller.ask(polled, site)
         async with self._outcomes:
             release()
             decision = await self._poller.write(polled, came)
-        self._polls_due.put(url, decision.due)
+        # The agenda minds a clock set back, but this was not on it meanwhile.
+        set_back = max(began - self._clock(), timedelta(0))
+        self._polls_due.put(url, decision.due - set_back)
         self._take_up(decision.writes)
 
     async def _page(self, key: str, site: Site, release: Release) -> None:
