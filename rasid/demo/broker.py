@@ -169,7 +169,7 @@ class Brokers:
         """`settings`: broker properties beside the usual ones; `rasid.scram.…` names users
         as StorageTool's --add-scram takes them; {port} and {control} in a value stand for the
         node's two ports."""
-        ports = _free_ports(2 * count)
+        ports = free_ports(2 * count)
         clients, controllers = ports[:count], ports[count:]
         voters = ",".join(f"{n}@127.0.0.1:{port}" for n, port in enumerate(controllers, 1))
         cluster_id = urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
@@ -231,7 +231,7 @@ def _runtime() -> tuple[str, str]:
     return java, ":".join(str(jar) for jar in jars)
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     sockets = [socket.socket() for _ in range(count)]
     try:
         for each in sockets:
