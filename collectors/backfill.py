@@ -69,6 +69,11 @@ class Tally:
     bad: int = 0  # records that cannot be used
     waits: bool = False
 
+    @property
+    def under_way(self) -> int:
+        """Read, and still to be fetched, extracted or written."""
+        return self.read - self.written - self.met - self.older - self.failed - self.bad
+
 
 class Busy(LogUnavailable):
     """Another run is at it."""
@@ -148,7 +153,7 @@ class Backfill:
                             await in_hand.acquire()
                             task = tasks.create_task(work)
                             task.add_done_callback(lambda _: in_hand.release())
-                await self._write_batch()
+                    await self._write_batch()
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from None
         finally:

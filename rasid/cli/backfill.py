@@ -99,6 +99,7 @@ def _told(tally: "Tally") -> str:
         f"{tally.older} too old",
         f"{tally.failed} without an article",
         f"{tally.bad} unusable",
+        f"{tally.under_way} under way",
     ]
     waits = "; waits until the stages have caught up (is `rasid run` at work?)"
     return ", ".join(parts[:2] + [p for p in parts[2:] if not p.startswith("0 ")]) + (

@@ -351,6 +351,22 @@ def test_on_kafka_too_a_second_run_does_nothing_twice(tmp_path: Path, broker: Br
         bench.log.close()
 
 
+def test_articles_that_need_no_fetching_wait_for_no_page(
+    bench: Bench, server: ScriptedServer
+) -> None:
+    server.answers["/slow"] = server.held
+    path = bench.lines(given(1), {"url": f"{server.base}/slow"})
+    under_way = []
+
+    def show(tally: Tally) -> None:
+        if tally.written:
+            under_way.append(tally.under_way)
+            server.release.set()
+
+    bench.make(show=show).run([path])
+    assert under_way[0] == 1
+
+
 def test_a_file_that_is_not_there_is_named_before_anything_is_done(bench: Bench) -> None:
     with pytest.raises(FileNotFoundError, match=r"none\.jsonl"):
         bench.run(bench.lines(given(1)), str(bench.folder / "none.jsonl"))
