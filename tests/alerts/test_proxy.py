@@ -7,10 +7,10 @@ import pytest
 import trustme
 
 from alerts.channel import Channel
-from alerts.messages import operator_alert
 from alerts.render import PLAIN
 from alerts.slack import BotChannel, WebhookChannel
 from alerts.webhook import HttpChannel
+from streams.notices import operator_alert
 from streams.records import Delivery
 from tests.fakes.proxy_server import ProxyServer
 from tests.fakes.tls_server import TlsServer
@@ -18,6 +18,9 @@ from tests.fakes.webhook_server import SECRET, WebhookServer
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 HOST = "hooks.example"
+DELIVERY = Delivery(
+    alert=operator_alert("test/message", "a test", since=NOW, receiver="desk"), updated=NOW
+)
 
 
 @pytest.mark.parametrize(
@@ -33,20 +36,18 @@ def test_by_the_proxy(channel: object, tmp_path: Path, monkeypatch: pytest.Monke
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-    delivery = Delivery(alert=operator_alert("desk", "test", "a test", NOW), updated=NOW)
     with TlsServer(authority.issue_cert(HOST)) as site, ProxyServer({HOST: site.port}) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
         made: Channel = channel()  # type: ignore[operator]
-        made.send(delivery)
+        made.send(DELIVERY)
         (asked,) = proxy.asked
         assert asked.startswith(f"CONNECT {HOST}:443 ")
         assert len(site.posted) == 1
 
 
 def test_a_webhook_on_this_machine_is_asked_directly(monkeypatch: pytest.MonkeyPatch) -> None:
-    delivery = Delivery(alert=operator_alert("desk", "test", "a test", NOW), updated=NOW)
     with WebhookServer() as hooks, ProxyServer({}) as proxy:
         monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
-        HttpChannel(hooks.url, SECRET, PLAIN).send(delivery)
+        HttpChannel(hooks.url, SECRET, PLAIN).send(DELIVERY)
         assert len(hooks.bodies) == 1
         assert proxy.asked == []
