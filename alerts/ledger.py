@@ -26,6 +26,7 @@ from streams.log import Clock, Message, Stage, Transaction
 from streams.notices import notice
 from streams.records import (
     ALERTS,
+    CANARY,
     DELIVERIES,
     STORIES,
     Alert,
@@ -130,7 +131,11 @@ class Ledger:
         def judge(alert: Alert, target: Target) -> Held | None:
             return self.gate.judge(alert, target, silences, self._recent, now)
 
-        out = outgoing(decision, report, self.route, created=now, judge=judge)
+        # Rasid's own goes to its own, whatever is routed, silenced or held.
+        if report.source == CANARY:
+            out = outgoing(decision, report, Route(CANARY), created=now)
+        else:
+            out = outgoing(decision, report, self.route, created=now, judge=judge)
         for story in out.stories:
             tx.put(STORIES, story.id, encode(story))
         for due in out.due:
@@ -163,7 +168,8 @@ class Ledger:
                 self._held.add(alert.receiver, alert.id, held.due)
         for story in out.stories:
             self._index.put(story)
-        self._landed.decisions[decision.outcome] += 1
+        if report.source != CANARY:
+            self._landed.decisions[decision.outcome] += 1
         self._landed.queued += [
             (edit.receiver, edit.id, now, max(now, edit.not_before or now)) for edit in edits
         ]

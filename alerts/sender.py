@@ -39,7 +39,7 @@ from streams.errors import ConfigError
 from streams.log import Clock, Stage, Transaction
 from streams.metrics import StageMetrics
 from streams.notices import notice
-from streams.records import Delivery
+from streams.records import CANARY, Delivery
 
 log = structlog.get_logger(__name__)
 
@@ -261,8 +261,9 @@ class Sender:
             )
         self._tell(receiver, conclusion.outcome, conclusion.delivery)
         self._metrics.alerts.labels(receiver, "refused").inc(conclusion.refused)
-        if conclusion.outcome == "sent" and conclusion.delivery.alert.article_id:
-            taken = (outcome.at - conclusion.delivery.alert.seen).total_seconds()
+        told = conclusion.delivery.alert
+        if conclusion.outcome == "sent" and told.article_id and told.source != CANARY:
+            taken = (outcome.at - told.seen).total_seconds()
             self._metrics.seen_to_sent.observe(max(taken, 0.0))
 
     def _hire(self, receiver: Receiver) -> Courier:

@@ -97,7 +97,7 @@ class Collector:
             self._reloaded.clear()
             sources, options = self._config
             fetcher = Fetcher(
-                guard=AddressGuard(options.allow_networks),
+                guard=AddressGuard(options.allow_networks, options.doors),
                 user_agent=user_agent(options.contact),
                 clock=self._clock,
                 connections=options.polls_at_once + options.pages_at_once,

@@ -6,9 +6,9 @@ checked three times: the literal address in a URL, each answer of the name serve
 may point anywhere, and elsewhere the next time), and last the very socket address that is
 about to be connected to, which no spelling can slip past.
 
-Refused unless the configuration allows the network: loopback, private, link-local,
-carrier-grade NAT, multicast, reserved and unspecified addresses, and those that carry such
-an IPv4 address inside (mapped, 6to4, NAT64).
+Refused unless the configuration allows the network, or it is a door of Rasid's own: loopback,
+private, link-local, carrier-grade NAT, multicast, reserved and unspecified addresses, and those
+that carry such an IPv4 address inside (mapped, 6to4, NAT64).
 """
 
 import ipaddress
@@ -25,6 +25,7 @@ from aiohttp.resolver import ThreadedResolver
 from collectors.errors import FetchError
 
 IPNetwork = IPv4Network | IPv6Network
+Door = tuple[str, int]  # an IP address and the one port of it that may be reached
 
 # IANA's special-purpose registries, written out: `is_global` differs between Pythons.
 _REFUSED: tuple[IPNetwork, ...] = tuple(
@@ -47,8 +48,9 @@ class AddressRefused(OSError):
 class AddressGuard:
     """Answers for single addresses. Immutable; share it freely."""
 
-    def __init__(self, allow: Sequence[IPNetwork] = ()) -> None:
+    def __init__(self, allow: Sequence[IPNetwork] = (), doors: Sequence[Door] = ()) -> None:
         self._allow = tuple(allow)
+        self._doors = frozenset(doors)
 
     def permits(self, address: str) -> bool:
         """Whether a connection to this IP address is allowed. False for what is none."""
@@ -62,8 +64,9 @@ class AddressGuard:
         """Refuse a URL (a clean one) whose host is written as an address inside.
 
         Raises FetchError(address). Names are looked at when they are resolved."""
-        ip = _literal(url.split("/", 3)[2])
-        if ip is not None and not self._permits(ip):
+        netloc = url.split("/", 3)[2]
+        ip = _literal(netloc)
+        if ip is not None and not self._permits(ip) and not self._is_door(ip, netloc):
             raise FetchError(
                 f"{url}: {ip} is an address inside",
                 reason="address",
@@ -74,9 +77,15 @@ class AddressGuard:
         """Make the socket for a connection, or raise AddressRefused: aiohttp's
         `socket_factory`, the last thing called before connecting."""
         family, kind, proto, _, sockaddr = info
-        if not self.permits(str(sockaddr[0])):
+        if (str(sockaddr[0]), sockaddr[1]) not in self._doors and not self.permits(
+            str(sockaddr[0])
+        ):
             raise AddressRefused(f"{sockaddr[0]} is an address inside")
         return socket.socket(family=family, type=kind, proto=proto)
+
+    def _is_door(self, ip: IPv4Address | IPv6Address, netloc: str) -> bool:
+        port = urlsplit(f"//{netloc}").port
+        return port is not None and (str(ip), port) in self._doors
 
     def _permits(self, ip: IPv4Address | IPv6Address) -> bool:
         inner = _inner(ip)

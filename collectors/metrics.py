@@ -14,7 +14,7 @@ from collectors.articles import Settlement
 from collectors.errors import ExtractError, FetchError
 from collectors.polls import PollDecision
 from streams.metrics import StageMetrics
-from streams.records import FeedState
+from streams.records import CANARY, FeedState
 
 STAGE = "collect"
 STATES = ("waiting", "well", "failing", "dead")
@@ -47,7 +47,7 @@ class FeedSeries(Collector):
 
     def watch(self, feeds: Iterable[FeedNow]) -> None:
         """Show these feeds from now on, and no others."""
-        self._feeds = tuple(feeds)
+        self._feeds = tuple(feed for feed in feeds if feed.labels[0] != CANARY)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         success = _feed_gauge("last_success_timestamp_seconds", "When a feed last answered well.")
@@ -155,6 +155,8 @@ class CollectMetrics:
 
     def count_poll(self, feed: FeedNow, decision: PollDecision) -> None:
         """After its commit."""
+        if feed.labels[0] == CANARY:
+            return
         self.polls.labels(decision.outcome).inc()
         if not decision.state.well:
             self.feed_failures.labels(*feed.labels, decision.outcome).inc()
@@ -169,8 +171,10 @@ class CollectMetrics:
         """Times a look at a page: pace, fetching, extraction."""
         return nullcontext() if self._stage is None else self._stage.seconds.labels(STAGE).time()
 
-    def count_page(self, settled: Settlement, failure: str | None) -> None:
+    def count_page(self, source: str, settled: Settlement, failure: str | None) -> None:
         """After its commit; `failure` is why there is no page, if there is none."""
+        if source == CANARY:
+            return
         self.pages.labels(settled.outcome).inc()
         if failure is not None:
             self.page_failures.labels(failure).inc()

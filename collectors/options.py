@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from collectors.guard import IPNetwork
+from collectors.guard import Door, IPNetwork
 
 
 @dataclass(frozen=True)
@@ -12,6 +12,7 @@ class CollectOptions:
     min_interval_s: float = 120.0  # a feed is polled at its own rhythm between these
     max_interval_s: float = 3600.0
     allow_networks: tuple[IPNetwork, ...] = ()  # addresses inside that may be fetched
+    doors: tuple[Door, ...] = ()  # single ports inside that may be fetched: Rasid's own
     processes: int = 2  # in the pool that parses
 
     request_timeout_s: float = 30.0  # an answer, redirects included

@@ -82,7 +82,7 @@ class Pager:
 
         settled = await self._ledger.decide(decide)
         failure = came.reason if isinstance(came, Lost) else None
-        self._metrics.count_page(settled, failure)
+        self._metrics.count_page(source.id, settled, failure)
         if failure is not None:
             log.info("page_failed", url=item.url, source=source.id, reason=failure,
                      outcome=settled.outcome)  # fmt: skip

@@ -23,6 +23,7 @@ from streams.metrics import StageMetrics
 from streams.records import (
     ARTICLES,
     BACKFILL,
+    CANARY,
     DEVELOPMENTS,
     FLAGS,
     THEMES,
@@ -198,7 +199,7 @@ class Processor:
             flags = flagger.flag(document)
         if not flags and article.revision <= 1:
             return
-        for flag in flags:
+        for flag in flags if article.source != CANARY else ():
             self._flags.labels(flag.theme, flag.development).inc()
             self._fired.labels(flag.rule).inc()
             for country in flag.countries or (NOWHERE,):

@@ -15,6 +15,7 @@ import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -44,6 +45,8 @@ from processors.flagger import load_flagger, rules_digest
 from processors.processor import Processor
 from rasid import __version__
 from rasid.atom import atom
+from rasid.canary import RULES as CANARY_RULES
+from rasid.canary import Canary, CanaryMetrics
 from rasid.config import Config, ReceiverPart, RoutePart, serve_address
 from rasid.configfile import load
 from rasid.logs import redaction
@@ -54,10 +57,11 @@ from rasid.storybook import stories
 from rasid.supervisor import Supervisor
 from streams import records
 from streams.carriers import log_file, open_log
-from streams.errors import LogError, LogUnavailable, RasidError
+from streams.errors import LogError, LogUnavailable, OwnershipLost, RasidError
 from streams.kafka_options import Security
-from streams.log import Log
+from streams.log import Log, Transaction
 from streams.metrics import LogMetrics, StageMetrics
+from streams.notices import notice
 
 log = structlog.get_logger(__name__)
 
@@ -280,6 +284,17 @@ class App:
                 bind(*serve_address(config.serve)), self.registry, self.unready, self._atom
             )
         self._log: Log = configured_log(config, clock, LogMetrics(self.registry))
+        canary_metrics = CanaryMetrics(self.registry)
+        self._canary: Canary | None = None
+        if config.canary and self._endpoint:
+            self._canary = Canary(
+                self._endpoint.address,
+                config.canary.every,
+                clock=clock,
+                metrics=canary_metrics,
+                tell=self._tell_operators,
+            )
+            self._endpoint.add(self._canary.routes())
         metrics = self._stage_metrics = StageMetrics(self.registry)
         self._collector: Collector | None = None
         self._processor: Processor | None = None
@@ -287,8 +302,8 @@ class App:
         if "collect" in stages:
             self._collector = Collector(
                 self._log.stage("collect"),
-                sources(config),
-                collect_options(config),
+                self._sources(config),
+                self._collect_options(config),
                 clock=clock,
                 registry=self.registry,
                 metrics=metrics,
@@ -296,7 +311,7 @@ class App:
         if "process" in stages:
             self._processor = Processor(
                 self._log.stage("process", reads=(records.ARTICLES, records.BACKFILL)),
-                partial(load_flagger, config.rules),
+                partial(load_flagger, self._rules(config)),
                 clock=clock,
                 registry=self.registry,
                 metrics=metrics,
@@ -304,7 +319,7 @@ class App:
         if "alert" in stages:
             self._alerts = AlertStage(
                 self._log.stage("alert", reads=(records.ALERTS, records.FLAGS)),
-                receivers(config),
+                self._receivers(config),
                 route(config),
                 max_age_s=config.alerts.max_age,
                 gate=gate(config),
@@ -333,6 +348,19 @@ class App:
             "alert": self._alerts,
         }
         return {name: stage for name, stage in pairs.items() if stage is not None}
+
+    def _sources(self, config: Config) -> list[Source]:
+        return sources(config) + ([self._canary.source] if self._canary else [])
+
+    def _collect_options(self, config: Config) -> CollectOptions:
+        doors = ((self._canary.host.strip("[]"), self._canary.port),) if self._canary else ()
+        return replace(collect_options(config), doors=doors)
+
+    def _rules(self, config: Config) -> list[Path]:
+        return [*config.rules, *([CANARY_RULES] if self._canary else [])]
+
+    def _receivers(self, config: Config) -> list[Receiver]:
+        return receivers(config) + ([self._canary.receiver] if self._canary else [])
 
     @property
     def address(self) -> str | None:
@@ -467,6 +495,8 @@ class App:
             if not any(stage.ready for stage in self._stages().values()):
                 continue  # the stages tell why they cannot work
             try:
+                if self._canary and self._alerts and self._alerts.ready:
+                    self._canary.watch()
                 self._stage_metrics.set_lag(self._log.lag())
                 if rounds * _LAG_S >= _EXPIRE_S:
                     rounds = 0
@@ -477,6 +507,21 @@ class App:
             except Exception:  # a defect; the next round may do better, and the stages go on
                 log.exception("housekeeping_failed")
 
+    def _tell_operators(self, text: str, since: datetime, over: bool) -> bool:
+        """Have a notice sent, through the log as any other; whether it is there."""
+        stage = self._log.stage("canary")
+        try:
+            if not stage.acquire(1.0):
+                return False
+            tx = Transaction()
+            notice(tx, "canary/road", text, since=since, over=over)
+            stage.commit(tx)
+        except (LogUnavailable, OwnershipLost):
+            return False
+        finally:
+            stage.close()
+        return True
+
     def _load_again(self) -> bool:
         """Build all that a reload needs, then change over. Whatever goes wrong in building
         refuses the reload, and False says so: a mistake in a file must not end a daemon at
@@ -484,11 +529,12 @@ class App:
         try:
             config = load(self._config_path)
             redaction.know(config.secrets())
-            polled, options = sources(config), collect_options(config)
-            named, routed = receivers(config), route(config)
+            polled, options = self._sources(config), self._collect_options(config)
+            named, routed = self._receivers(config), route(config)
             flagger = None
-            if self._processor and rules_digest(config.rules) != self._processor.rules:
-                flagger = load_flagger(config.rules)
+            rules = self._rules(config)
+            if self._processor and rules_digest(rules) != self._processor.rules:
+                flagger = load_flagger(rules)
             if self._alerts:  # last: it may still refuse, and then has changed nothing
                 self._alerts.reload(
                     named, routed, config.alerts.max_age, gate(config), operators(config)
@@ -502,7 +548,9 @@ class App:
             )
             return False
         fixed = [
-            key for key in ("log", "serve") if getattr(config, key) != getattr(self._config, key)
+            key
+            for key in ("log", "serve", "canary")
+            if getattr(config, key) != getattr(self._config, key)
         ]
         if fixed:
             log.warning("restart_needed", keys=fixed, why="taken up at a start only")

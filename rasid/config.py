@@ -310,6 +310,15 @@ class RoutePart(Part):
     mute: Words | None = Field(None, description="Names of mute times; as above: none.")
 
 
+class CanaryPart(Part):
+    """An article of Rasid's own that goes the whole road to a receiver of its own, to prove it
+    works; docs/canary.md."""
+
+    every: Duration = Field(
+        300.0, ge=1, le=600, description="How often; lost is told when two have not come."
+    )
+
+
 class AlertsPart(Part):
     max_age: Duration = Field(86400.0, description="Older news is recorded and flagged only.")
     rule_limit: Limit = Field(
@@ -393,10 +402,19 @@ class Config(Part):
     )
     mute_times: list[MuteTimePart] = Field([], description="Hours at which routes are mute.")
     alerts: AlertsPart = Field(AlertsPart(), description="When a flag is worth a message.")
+    canary: CanaryPart | None = Field(
+        None, description="Prove that all of it works, every few minutes; off unless given."
+    )
     retention: Retention = Field(Retention(), description="How long things are kept.")
     serve: str = Field(
         "127.0.0.1:9464", description="Where /metrics, /healthz and /readyz answer; none: nowhere."
     )
+
+    @model_validator(mode="after")
+    def _canary_lives(self) -> "Config":
+        if self.canary and self.serve == "none":
+            raise ValueError("canary: lives at the address of `serve`, which is none")
+        return self
 
     def secrets(self) -> tuple[str, ...]:
         """Every secret in it, for the log's redaction."""

@@ -5,7 +5,7 @@ import asyncio
 import errno
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from aiohttp import web
@@ -57,6 +57,7 @@ class Endpoint:
         stories: Feed | None = None,
     ) -> None:
         self._stories = stories
+        self._more: list[web.RouteDef] = []
         self._socket = listening
         self._registry = registry
         self._readiness = readiness
@@ -68,6 +69,10 @@ class Endpoint:
     def address(self) -> str:
         host, port = self._socket.getsockname()[:2]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    def add(self, routes: Iterable[web.RouteDef]) -> None:
+        """Serve these too; before `start`."""
+        self._more += routes
 
     def start(self) -> None:
         self._thread.start()
@@ -94,6 +99,7 @@ class Endpoint:
         app.router.add_get("/stories.atom", self._atom)
         app.router.add_get("/runbooks", self._runbooks)
         app.router.add_get("/runbooks/{name:[a-z-]+}", self._runbook)
+        app.router.add_routes(self._more)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         await web.SockSite(runner, self._socket).start()

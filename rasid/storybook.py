@@ -13,6 +13,7 @@ from alerts.voices import independent, origin, voices
 from streams.errors import Malformed
 from streams.log import Log
 from streams.records import (
+    CANARY,
     DELIVERIES,
     STORIES,
     Delivery,
@@ -39,15 +40,23 @@ def rows(log: Log, table: str, kind: type[R]) -> Iterator[R]:
         return
 
 
-def stories(log: Log, *, since: datetime | None = None) -> list[Story]:
-    """Those with news since then, the latest first."""
-    found = [s for s in rows(log, STORIES, Story) if since is None or s.updated >= since]
+def stories(log: Log, *, since: datetime | None = None, canary: bool = False) -> list[Story]:
+    """Those with news since then, the latest first; the canary's are no news."""
+    found = [
+        s
+        for s in rows(log, STORIES, Story)
+        if (since is None or s.updated >= since) and (canary or s.articles[0].source != CANARY)
+    ]
     return sorted(found, key=lambda story: (story.updated, story.id), reverse=True)
 
 
-def deliveries(log: Log) -> list[Delivery]:
-    """Messages, the latest first; edits of a message are not messages."""
-    found = [d for d in rows(log, DELIVERIES, Delivery) if d.edits is None]
+def deliveries(log: Log, *, canary: bool = False) -> list[Delivery]:
+    """Messages, the latest first; edits of a message are not messages, the canary's no news."""
+    found = [
+        d
+        for d in rows(log, DELIVERIES, Delivery)
+        if d.edits is None and (canary or d.alert.source != CANARY)
+    ]
     return sorted(found, key=lambda d: (d.alert.created, d.alert.id), reverse=True)
 
 

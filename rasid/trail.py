@@ -57,10 +57,10 @@ def find(log: Log, wanted: str) -> list[str]:
             if wanted in (a.url, a.linked_url) or a.id == known
         }
         return sorted(found)
-    told = by_prefix(deliveries(log), wanted, lambda d: d.alert.id)
+    told = by_prefix(deliveries(log, canary=True), wanted, lambda d: d.alert.id)
     if told:
         return [told[0].alert.article_id]
-    kept = by_prefix(stories(log), wanted, lambda s: s.id)
+    kept = by_prefix(stories(log, canary=True), wanted, lambda s: s.id)
     if kept:
         return [article.article_id for article in kept[0].articles]
     return sorted({a.id for a in rows(log, ARTICLES, Article) if a.id.startswith(wanted)})
@@ -69,7 +69,7 @@ def find(log: Log, wanted: str) -> list[str]:
 def trail(log: Log, wanted: str, route: Route, tree: Tree | None = None) -> list[Step]:
     """What became of one article, step by step; ends with what stopped it."""
     steps = [*_fetched(log, wanted), *_flagged(log, wanted)]
-    mine = [s for s in stories(log) if any(a.article_id == wanted for a in s.articles)]
+    mine = [s for s in stories(log, canary=True) if any(a.article_id == wanted for a in s.articles)]
     steps += [_joined(story, wanted) for story in mine]
     report = _latest(rows(log, FLAGS, Report), wanted)
     if report is not None and report.flags and not mine:
@@ -79,7 +79,7 @@ def trail(log: Log, wanted: str, route: Route, tree: Tree | None = None) -> list
         steps.append(Step("joined", False, "no story", why))
     if report is None or not mine:
         return steps
-    sent = [d for d in deliveries(log) if d.alert.article_id == wanted]
+    sent = [d for d in deliveries(log, canary=True) if d.alert.article_id == wanted]
     if sent:
         return steps + [_sent(delivery, tree) for delivery in reversed(sent)]
     own = next(a for a in mine[0].articles if a.article_id == wanted)
@@ -96,7 +96,9 @@ def trail(log: Log, wanted: str, route: Route, tree: Tree | None = None) -> list
                     )
                 )
     else:
-        first = next((d for d in deliveries(log) if d.alert.story_id == mine[0].id), None)
+        first = next(
+            (d for d in deliveries(log, canary=True) if d.alert.story_id == mine[0].id), None
+        )
         told = f"; its story was told by message {first.alert.id[:8]}" if first else ""
         steps.append(
             Step("sent", False, "no message of its own", f"decision: {own.decision}{told}")

@@ -42,6 +42,9 @@ SILENCES: Final = "rasid.silences"
 SETTLED: Final = "rasid.settled"
 TABLES: Final = (FEEDS, ENTRIES, STORIES, DELIVERIES, SILENCES, SETTLED)
 
+# The source of Rasid's own articles, and the receiver that their messages go to: no news.
+CANARY: Final = "rasid-canary"
+
 Theme = Literal["ceasefire", "oil_field", "foreign_force"]
 THEMES: Final[tuple[Theme, ...]] = ("ceasefire", "oil_field", "foreign_force")
 DEVELOPMENTS: Final[dict[str, tuple[str, ...]]] = {
