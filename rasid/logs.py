@@ -5,6 +5,7 @@ configuration are blotted out of every event, whoever wrote it.
 """
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -67,6 +68,32 @@ class Once(logging.Filter):
         return True
 
 
+class JournalFormatter(structlog.stdlib.ProcessorFormatter):
+    """Puts the level before each line as sd-daemon(3) has it; the journal takes it off again,
+    and `journalctl --priority` knows it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        priority = next((p for least, p in _PRIORITIES if record.levelno >= least), 7)
+        return f"<{priority}>{super().format(record)}"
+
+
+_PRIORITIES = (
+    (logging.CRITICAL, 2),
+    (logging.ERROR, 3),
+    (logging.WARNING, 4),
+    (logging.INFO, 6),
+)
+
+
+def _is_journal() -> bool:
+    """Whether systemd's journal reads standard error."""
+    try:
+        status = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError):  # no file, or closed
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+
+
 def set_up(level: str = "info", *, terminal: bool | None = None) -> None:
     """Send all logs to standard error; `terminal` (found out unless given) chooses the form."""
     if terminal is None:
@@ -92,8 +119,9 @@ def set_up(level: str = "info", *, terminal: bool | None = None) -> None:
         else structlog.processors.JSONRenderer(ensure_ascii=False)
     )
     handler = logging.StreamHandler(sys.stderr)
+    formatter = JournalFormatter if _is_journal() else structlog.stdlib.ProcessorFormatter
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
+        formatter(
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,

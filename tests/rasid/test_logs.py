@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+from pathlib import Path
 
 import pytest
 import structlog
@@ -51,6 +53,25 @@ def test_a_client_library_that_repeats_itself_is_heard_once() -> None:
     assert heard("rasid.app", "log_unavailable")
     now = 61.0
     assert heard("kafka.net", "no connection to %s", "a:9092")
+
+
+def test_the_journal_is_told_the_level_of_each_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for is_journal, levels in ((True, ["<6>{", "<4>{", "<3>{"]), (False, ['{"e', '{"e', '{"e'])):
+        with (tmp_path / "journal").open("w+") as journal:
+            status = os.fstat(journal.fileno())
+            stream = f"{status.st_dev}:{status.st_ino}" if is_journal else "8:1"
+            monkeypatch.setenv("JOURNAL_STREAM", stream)
+            monkeypatch.setattr("sys.stderr", journal)
+            logs.set_up("info", terminal=False)
+            log = structlog.get_logger("a")
+            log.info("began")
+            log.warning("odd")
+            log.error("failed")
+            journal.seek(0)
+            lines = journal.read().splitlines()
+        assert [line[: len(level)] for line, level in zip(lines, levels, strict=True)] == levels
 
 
 def test_arabic_stays_readable(capsys: pytest.CaptureFixture[str]) -> None:
