@@ -461,6 +461,7 @@ class App:
         except RasidError as error:
             self._failures[name] = str(error)
             log.error("stage_stopped", stage=name, reason=error.reason, error=str(error))
+            self._stage_metrics.ended(name)  # a restart would meet the same
             if self._failures.keys() == self._stops.keys():
                 self._crashed = True  # nothing is left that could work
                 self.stop()

@@ -60,6 +60,11 @@ class StageMetrics:
         self._beats[stage] = time.monotonic()
         self.heartbeat.labels(stage).set_to_current_time()
 
+    def ended(self, stage: str) -> None:
+        """The stage has ended for a reason it told: it is not stuck either."""
+        self._beats.pop(stage, None)
+        self.heartbeat.remove(stage)
+
     def beats(self) -> Mapping[str, float]:
         """Stage → when it last came round, by `time.monotonic`."""
         return dict(self._beats)

@@ -419,6 +419,15 @@ class TestMetrics:
         value = bench.registry.get_sample_value("rasid_lag_records", {"stage": "process"})
         assert value == 3
 
+    def test_a_stage_that_has_ended_has_no_heartbeat_to_miss(self, bench: Bench) -> None:
+        name, labels = "rasid_stage_heartbeat_timestamp_seconds", {"stage": "process"}
+        bench.metrics.beat("process")
+        assert list(bench.metrics.beats()) == ["process"]
+        assert (bench.registry.get_sample_value(name, labels) or 0) > 0
+        bench.metrics.ended("process")
+        assert bench.metrics.beats() == {}
+        assert bench.registry.get_sample_value(name, labels) is None
+
     def test_seconds_are_observed_for_each_batch(self, bench: Bench) -> None:
         bench.articles("a", "b")
         bench.worker(flag).step(1)
