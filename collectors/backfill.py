@@ -144,16 +144,19 @@ class Backfill:
             now = self._clock()
             for url, wait_s in (await asyncio.to_thread(resting, self._log, now)).items():
                 self._visits.site(url).pause(wait_s)
-            async with fetcher, aclosing(self._items(inputs, kinds)) as items:
-                async with asyncio.TaskGroup() as tasks:
-                    async for item in items:
-                        await self._room()
-                        work = await self._take(item)
-                        if work is not None:
-                            await in_hand.acquire()
-                            task = tasks.create_task(work)
-                            task.add_done_callback(lambda _: in_hand.release())
-                    await self._write_batch()
+            async with (
+                fetcher,
+                aclosing(self._items(inputs, kinds)) as items,
+                asyncio.TaskGroup() as tasks,
+            ):
+                async for item in items:
+                    await self._room()
+                    work = await self._take(item)
+                    if work is not None:
+                        await in_hand.acquire()
+                        task = tasks.create_task(work)
+                        task.add_done_callback(lambda _: in_hand.release())
+                await self._write_batch()
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from None
         finally:
