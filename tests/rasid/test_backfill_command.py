@@ -59,9 +59,10 @@ def work_off(log: Log, flagger: Flagger) -> str:
     registry, out, stop = CollectorRegistry(), io.StringIO(), threading.Event()
     metrics = StageMetrics(registry)
     processor = Processor(
-        log.stage("process", reads=READS), flagger, clock=lambda: NOW, registry=registry,
+        log.stage("process", reads=READS), lambda: flagger, clock=lambda: NOW, registry=registry,
         metrics=metrics,
     )  # fmt: skip
+    processor.load()
     alerting = AlertStage(
         log.stage("alert", reads=(ALERTS, FLAGS)), [Receiver("here", TerminalOptions())],
         Route("here"), max_age_s=86_400, clock=lambda: NOW, registry=registry, metrics=metrics,
