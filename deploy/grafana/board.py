@@ -439,8 +439,15 @@ def deliveries() -> list[Any]:
                 for q, name in ((0.5, "50 of 100"), (0.95, "95 of 100"), (0.99, "99 of 100"))
             ),
             unit="s",
-            span=16,
             book="slow",
+        ),
+        lines(
+            "The canary's road",
+            "From its publication to its message taken, where it is switched on (docs/canary.md).",
+            ("max(rasid_canary_road_seconds)", "road"),
+            ("time() - max(rasid_canary_last_arrived_timestamp_seconds)", "since the last"),
+            unit="s",
+            book="canary-lost",
         ),
         lines(
             "Held",

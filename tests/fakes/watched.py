@@ -2,8 +2,8 @@
 
 A start with one feed that nobody answers; then, by a reload, the demo's newsrooms (one torn, one an
 HTML page, pages missing or broken) and a source that has fallen silent, Slack and mail that take
-messages, a webhook that nobody answers; a record that cannot be read; a reload that is refused; a
-restart.
+messages, a webhook that nobody answers; all the while a canary; a record that cannot be read; a
+reload that is refused; a restart.
 """
 
 import json
@@ -92,6 +92,7 @@ def watched(folder: Path, prometheus: str) -> Iterator[Prometheus]:
         news = news.replace("receivers:\n", "receivers:\n" + WEBHOOK.format(port=nobody))
         news = news.replace("  routes:\n", "  routes:\n    - {receiver: nobody, continue: true}\n")
         news = news.replace("sources:\n", "sources:\n" + QUIET.format(base=quiet.base))
+        news += "canary: {every: 1s}\n"
         silent = re.sub(
             "sources:.*receivers:", SILENT.format(port=nobody) + "receivers:", news, flags=re.DOTALL
         )
@@ -104,6 +105,7 @@ def watched(folder: Path, prometheus: str) -> Iterator[Prometheus]:
                 place.config.write_text(news, encoding="utf-8")
                 daemon.send_signal(signal.SIGHUP)
                 until("messages", lambda: api.value('sum(rasid_alerts_total{outcome="sent"})') > 8)
+                until("a canary", lambda: api.value("rasid_canary_road_seconds") > 0)
                 until("a dead letter", lambda: api.value("sum(rasid_records_dead_total)") > 0)
                 until("the lag told", lambda: bool(api.instant('rasid_lag_records{stage="alert"}')))
                 place.config.write_text("colect: {}\n")
