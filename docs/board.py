@@ -130,6 +130,7 @@ def lines(panel: dict[str, Any], api: Prometheus, marks: list[tuple[float, str]]
     width, height = panel["gridPos"]["w"] * COLUMN - 20, panel["gridPos"]["h"] * ROW - 52
     left = 46
     span = api.ended - api.began
+    tick = next(t for t in (5, 10, 20, 60, 300) if span / t * 34 < width - left)
     stacked: dict[float, float] = {}
     tops: list[float] = [1.0 if unit == "short" else 1e-9]
     for _, points in series:
@@ -152,7 +153,7 @@ def lines(panel: dict[str, Any], api: Prometheus, marks: list[tuple[float, str]]
     ]
     drawn += [
         f'<text x="{x(api.began + s):.0f}" y="{height - 1}" text-anchor="middle">{s} s</text>'
-        for s in range(5, int(span), 5)
+        for s in range(tick, int(span), tick)
     ]
     drawn += [
         f'<line x1="{x(at):.1f}" x2="{x(at):.1f}" y1="4" y2="{height - 12}" stroke="{color}"'
