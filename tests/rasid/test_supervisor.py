@@ -15,7 +15,7 @@ from tests.fakes.daemon import Daemon, write
 def systemd(tmp_path: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
         heard.bind(str(tmp_path / "notify"))
-        heard.settimeout(20)
+        heard.settimeout(60)
         yield heard
 
 
