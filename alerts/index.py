@@ -136,7 +136,7 @@ class StoryIndex:
         told = [telling(each, scope(each.flags)) for each in own[-TOLD_BY:]]
         for each in told:
             self._vocabularies.add(each.words)
-        norms = [(each, self._vocabularies.norm(each.words)) for each in told]
+        norms = [(each, self._vocabularies.weighed(each.words).norm) for each in told]
         held = _Held(story, scope(story.flags).actors, min(times), max(times), norms)
         self._stories[story.id] = held
         for article in story.articles:

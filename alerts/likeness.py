@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from math import log, sqrt
+from functools import lru_cache
+from math import log, log1p, sqrt
 from typing import Final
 
 WINDOW: Final = timedelta(days=3)  # how far apart two near-identical texts may be published
@@ -75,28 +76,25 @@ class Vocabularies:
         self._articles -= 1
         self._holders.subtract(words)
 
-    def norm(self, words: Iterable[int]) -> float:
-        return sqrt(sum(map(self._weight, words)))
+    def weighed(self, words: frozenset[int]) -> "Weighed":
+        """Each with the square of its inverse document frequency."""
+        whole, holders = log(self._articles + PRIOR), self._holders
+        weights = {word: (whole - _log1p(holders[word])) ** 2 for word in words}
+        return Weighed(words, weights, sqrt(sum(weights.values())))
 
-    def weighed(self, words: Iterable[int]) -> "Weighed":
-        weights = {word: self._weight(word) for word in words}
-        return Weighed(weights, sqrt(sum(weights.values())))
 
-    def _weight(self, word: int) -> float:
-        """The square of its inverse document frequency."""
-        return log((self._articles + PRIOR) / (1 + self._holders[word])) ** 2
+_log1p: Final = lru_cache(maxsize=65_536)(log1p)
 
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
     """Words with the weight of each, to be compared with several."""
 
+    words: frozenset[int]
     weights: dict[int, float]
     norm: float
 
     def alike(self, others: frozenset[int], norm: float) -> float:
         """The cosine with other words and their norm, 0 to 1."""
         both = self.norm * norm
-        return (
-            sum(map(self.weights.__getitem__, self.weights.keys() & others)) / both if both else 0.0
-        )
+        return sum(map(self.weights.__getitem__, self.words & others)) / both if both else 0.0
