@@ -14,6 +14,7 @@ class Receipt:
     `waiting` may later. `error` says why, of those that do not have it."""
 
     reference: str | None = None
+    link: str | None = None  # where it can be looked at
     done: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()

@@ -40,6 +40,7 @@ def conclude(delivery: Delivery, result: Receipt | SendError, now: datetime) -> 
         done=done,
         refused=refused,
         reference=result.reference or delivery.reference,
+        link=result.link or delivery.link,
         error=_short(result.error) if result.error else None,
         reason="refused" if result.refused else None,
     )
@@ -75,13 +76,34 @@ def threaded(delivery: Delivery, first: Delivery) -> Delivery:
 
 
 def folded_in(first: Delivery, edit: Delivery) -> Delivery:
-    """A message not sent yet, saying what it would have been edited to say."""
+    """A message not sent yet, saying what it would have been edited to say. What was taken back
+    before anybody heard of it is told to nobody: `expired`, of the reason `withdrawn`."""
+    if not edit.alert.flags:
+        return _without(first, edit.alert.story_id)
     alert = msgspec.structs.replace(
         edit.alert,
         id=first.alert.id,
         kind=first.alert.kind,
         created=first.alert.created,
         thread=first.alert.thread,
+    )
+    return msgspec.structs.replace(first, alert=alert)
+
+
+def _without(first: Delivery, story: str) -> Delivery:
+    gone = {
+        (state.theme, state.development)
+        for part in first.alert.stories
+        for state in part.states
+        if part.story_id == story
+    }
+    parts = tuple(part for part in first.alert.stories if part.story_id != story)
+    if not parts:
+        why = "the story was taken back while its message waited"
+        return msgspec.structs.replace(first, status="expired", reason="withdrawn", error=why)
+    flags = tuple(f for f in first.alert.flags if (f.theme, f.development) not in gone)
+    alert = msgspec.structs.replace(
+        first.alert, stories=parts, flags=flags, story_id=parts[0].story_id, kind=parts[0].kind
     )
     return msgspec.structs.replace(first, alert=alert)
 

@@ -43,11 +43,14 @@ class Rows:
         if edit is None:
             return delivery
         delivery = folded_in(delivery, edit)
+        told = delivery.status == "pending"
         tx = Transaction()
-        tx.put(DELIVERIES, alert, encode(delivery), due=edit.queued)
+        tx.put(DELIVERIES, alert, encode(delivery), due=edit.queued if told else None)
         tx.delete(DELIVERIES, edit.alert.id)
         self.commit(tx)
-        return delivery
+        if not told:
+            log.info("alert_withdrawn", receiver=delivery.alert.receiver, alert=alert)
+        return delivery if told else None
 
     def _edit(self, edit: Delivery, of: str) -> Delivery | Later | None:
         first, _ = self._get(of)

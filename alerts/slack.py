@@ -10,6 +10,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
+import structlog
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook import WebhookClient
@@ -18,8 +19,10 @@ from alerts.answers import TIMEOUT_S, no_answer, retry_after_s
 from alerts.channel import Receipt
 from alerts.errors import SendError
 from alerts.render import PLAIN, Item, Manner, Message, message
-from alerts.sanitize import ELLIPSIS, clean, cut, isolate
+from alerts.sanitize import ELLIPSIS, clean, cut, isolate, safe_href
 from streams.records import Delivery
+
+log = structlog.get_logger(__name__)
 
 # https://docs.slack.dev/reference/block-kit/blocks
 HEADER_LIMIT: Final = 150
@@ -105,7 +108,19 @@ class BotChannel:
             raise no_answer("Slack", error) from None
         # chat.update takes a channel's id only, which the answer tells: C024BE91L/1503435956.000247
         posted, where = answer.get("ts"), answer.get("channel")
-        return Receipt(reference=f"{where}/{posted}" if posted and where else posted)
+        if not posted or not where:
+            return Receipt(reference=posted)
+        link = None if first else self._permalink(where, posted)
+        return Receipt(reference=f"{where}/{posted}", link=link)
+
+    def _permalink(self, channel: str, ts: str) -> str | None:
+        """Where the message is. It is posted: not to be told its address is no failure."""
+        try:
+            told = self._client.chat_getPermalink(channel=channel, message_ts=ts)
+        except Exception as error:
+            log.warning("slack_permalink_not_told", error=type(error).__name__)
+            return None
+        return safe_href(str(told.get("permalink") or ""))
 
     def reach(self) -> str:
         """Who Slack says the token belongs to; sends nothing. Raises SendError."""

@@ -151,5 +151,6 @@ def alert_line(delivery: Delivery) -> dict[str, Any]:
         "attempts": delivery.attempts,
         "updated": delivery.updated,
         "reference": delivery.reference,
+        "link": delivery.link,
         "lines": [line.alert_id for line in alert.lines],
     }

@@ -281,6 +281,7 @@ class Delivery(Record, frozen=True, kw_only=True):
     done: tuple[str, ...] = ()  # of several recipients, those that have it
     refused: tuple[str, ...] = ()  # of several recipients, those refused for good
     reference: str | None = None  # Slack's ts, the mail's Message-ID
+    link: str | None = None  # where the message can be looked at: Slack's permalink
     edits: str | None = None  # alert id of a message sent that this one takes the place of
     thread_reference: str | None = None  # of the message it answers, or edits
 

@@ -74,6 +74,8 @@ def show_story(
         typer.echo(f"  {article['decision']}: {article['why']}")
     for alert in whole["alerts"]:
         typer.echo(f"→ {alert['receiver']}: {alert['kind']}, {alert['status']} ({alert['id'][:8]})")
+        if alert["link"]:
+            typer.echo(f"  {alert['link']}")
 
 
 @alerts_app.command("list")

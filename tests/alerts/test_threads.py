@@ -113,6 +113,40 @@ def test_a_first_message_waits_for_more_when_its_route_says_so(
     assert delivery.updated - delivery.alert.created >= timedelta(seconds=0.7)
 
 
+def test_what_is_taken_back_while_it_waits_is_told_to_nobody(
+    bench: Bench, slack: SlackServer
+) -> None:
+    yemen = make_flag(theme="ceasefire", development="agreed", countries=("YE",))
+    both = (make_flag(places=("السرير",)), yemen)
+    bench.put(tells("a1"), tells("a2", flags=both))
+    bench.put(tells("a1", revision=2, flags=()), tells("a2", revision=2, flags=(yemen,)))
+    bench.start(bench.stage([bot(slack)], Route("desk", wait_s=0.3)))
+    taken_back, told = bench.until_settled(2)
+    assert (taken_back.status, taken_back.reason, taken_back.attempts) == (
+        "expired", "withdrawn", 0,
+    )  # fmt: skip
+    assert (told.status, told.alert.stories[0].states[0].theme) == ("sent", "ceasefire")
+    assert [flag.theme for flag in told.alert.flags] == ["ceasefire"]
+    assert shown(slack) == ["post"]
+    bench.stop()
+    bench.start(bench.stage([bot(slack)], Route("desk")))
+    bench.put(tells("a3", "halted"))
+    bench.until(lambda: len(slack.taken) >= 2)
+    assert shown(slack)[-1] == "post"  # nobody has heard of it: no thread to answer in
+
+
+def test_the_first_message_on_a_story_can_be_found_again(bench: Bench, slack: SlackServer) -> None:
+    bench.start(bench.stage([bot(slack)]))
+    bench.put(tells("a1"))
+    (delivery,) = bench.until_settled(1)
+    ts = next(iter(slack.messages))
+    assert delivery.link == f"https://desk.slack.example/archives/C1/p{ts.replace('.', '')}"
+    slack.permalinks = False
+    bench.put(make_report("other", seen=utc_now()))
+    _, second = bench.until_settled(2)
+    assert (second.status, second.link) == ("sent", None)
+
+
 def test_a_receiver_of_what_several_sources_tell_hears_when_they_do(
     bench: Bench, slack: SlackServer
 ) -> None:

@@ -13,6 +13,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl
 
 WEBHOOK_PATH = "/services/T0SECRET/B0SECRET/xYzWebhookSecret"
 TOKEN = "xoxb-1234-verysecrettoken"
@@ -48,6 +49,7 @@ class SlackServer:
         self.received: list[Received] = []
         self.messages: dict[str, dict[str, Any]] = {}
         self.away = False  # answers 503 to everything
+        self.permalinks = True  # tells where a message is
         self.script: deque[Answer] = deque()
         self.arrived = threading.Condition()
         server = self
@@ -57,7 +59,10 @@ class SlackServer:
 
             def do_POST(self) -> None:
                 raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                server._answer(self, raw)
+                if self.path == "/api/chat.getPermalink":
+                    server._permalink(self, dict(parse_qsl(raw.decode())))
+                else:
+                    server._answer(self, raw)
 
             def log_message(self, format: str, *args: object) -> None:
                 """Silent."""
@@ -103,6 +108,14 @@ class SlackServer:
             )
             return list(self.received)
 
+    def _permalink(self, handler: BaseHTTPRequestHandler, asked: dict[str, str]) -> None:
+        """Not one of the requests received: it posts nothing."""
+        ts = asked.get("message_ts", "")
+        link = f"https://desk.slack.example/archives/{asked.get('channel')}/p{ts.replace('.', '')}"
+        known = self.permalinks and ts in self.messages
+        said = {"ok": True, "permalink": link} if known else {"ok": False, "error": "not_found"}
+        _send(handler, 200, {}, json.dumps(said))
+
     def _answer(self, handler: BaseHTTPRequestHandler, raw: bytes) -> None:
         body = json.loads(raw or b"{}")
         answer = self.script.popleft() if self.script else self._usual(handler, body)
@@ -118,13 +131,7 @@ class SlackServer:
             handler.close_connection = True
             handler.connection.close()
             return
-        data = answer.body.encode()
-        handler.send_response(answer.status)
-        for name, value in answer.headers.items():
-            handler.send_header(name, value)
-        handler.send_header("Content-Length", str(len(data)))
-        handler.end_headers()
-        handler.wfile.write(data)
+        _send(handler, answer.status, answer.headers, answer.body)
 
     def _usual(self, handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> Answer:
         if self.away:
@@ -158,6 +165,16 @@ class SlackServer:
             self.messages[ts] = body
             return Answer(body=json.dumps({"ok": True, "channel": CHANNEL_ID, "ts": ts}))
         return Answer(404, "no_service")
+
+
+def _send(handler: BaseHTTPRequestHandler, status: int, headers: dict[str, str], body: str) -> None:
+    data = body.encode()
+    handler.send_response(status)
+    for name, value in headers.items():
+        handler.send_header(name, value)
+    handler.send_header("Content-Length", str(len(data)))
+    handler.end_headers()
+    handler.wfile.write(data)
 
 
 def payload_problem(body: dict[str, Any]) -> str | None:
