@@ -17,7 +17,7 @@ from typing import Final, Literal
 
 from alerts.hours import Digest, MuteTime, muted_until
 from alerts.routing import Match, Subject, Target
-from streams.records import Alert, Silence
+from streams.records import Alert, Delivery, Silence
 
 Reason = Literal["silenced", "rule_limit", "digest_only", "muted", "rate_limited"]
 
@@ -78,6 +78,36 @@ class Gate:
     wishes: Mapping[str, Wishes] = field(default_factory=dict)
     mutes: Mapping[str, MuteTime] = field(default_factory=dict)
     rule_limit: Limit = Limit(300, 3600.0)
+
+    @property
+    def memory_s(self) -> float:
+        """How far back its limits look."""
+        limits = [wishes.limit for wishes in self.wishes.values() if wishes.limit]
+        return max(limit.seconds for limit in (self.rule_limit, *limits))
+
+    def note(self, recent: Recent, alert: Alert, at: datetime) -> None:
+        """Count a message made, as limits ask for it."""
+        if self.wishes.get(alert.receiver, NO_WISHES).limit:
+            recent.note(("receiver", alert.receiver), at)
+        if rule := rule_of(alert):
+            recent.note(("rule", rule), at)
+        if alert.about:
+            recent.note(("notices", alert.receiver), at)
+            recent.note(("tripped", alert.about), at)
+
+    def counted(self, deliveries: Iterable[Delivery], now: datetime) -> Recent:
+        """The messages made lately, of these."""
+        recent, since = Recent(), now - timedelta(seconds=self.memory_s)
+        made = [
+            each.alert
+            for each in deliveries
+            if each.edits is None
+            and each.status not in ("held", "silenced")
+            and each.alert.created > since
+        ]
+        for alert in sorted(made, key=lambda alert: alert.created):
+            self.note(recent, alert, alert.created)
+        return recent
 
     def judge(
         self,

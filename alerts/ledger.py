@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from alerts.held import HeldBack
-from alerts.holding import NO_WISHES, Gate, Held, Limit, Recent, rule_of
+from alerts.holding import Gate, Held, Limit, Recent, rule_of
 from alerts.index import KEPT, StoryIndex
 from alerts.messages import outgoing
 from alerts.quarantine import Quarantine, quarantined
@@ -159,7 +159,8 @@ class Ledger:
             row = Delivery(alert=edit, updated=now, queued=now, edits=edit.thread)
             tx.put(DELIVERIES, edit.id, encode(row), due=max(now, edit.not_before or now))
         # Only now, when nothing can fail any more:
-        self._note([due.alert for due in out.due], now)
+        for due in out.due:
+            self.gate.note(self._recent, due.alert, now)
         for rule in tripped:
             self._recent.note(("tripped", f"rule/{rule}"), now)
         for alert, held in out.held:
@@ -252,39 +253,14 @@ class Ledger:
         found.sort(key=lambda each: (each.created, each.alert))
         return found
 
-    def _note(self, alerts: Sequence[Alert], now: datetime) -> None:
-        for alert in alerts:
-            if self.gate.wishes.get(alert.receiver, NO_WISHES).limit:
-                self._recent.note(("receiver", alert.receiver), now)
-            if rule := rule_of(alert):
-                self._recent.note(("rule", rule), now)
-            if alert.about:
-                self._recent.note(("notices", alert.receiver), now)
-                self._recent.note(("tripped", alert.about), now)
-
     def _load_recent(self) -> None:
         """Count again what was made lately, as limits ask for it."""
-        self._recent = Recent()
-        self.quarantined = {}
-        longest = max(
-            (wishes.limit.seconds for wishes in self.gate.wishes.values() if wishes.limit),
-            default=0.0,
-        )
-        since = self._clock() - timedelta(seconds=max(longest, self.gate.rule_limit.seconds))
-        made, kept = [], []
+        kept = []
         for row in self._stage.scan(DELIVERIES):
             with suppress(Malformed):  # told when it is to be sent
-                delivery = decode(Delivery, row.value)
-                if delivery.status in ("sent", "dead"):
-                    kept.append(delivery)
-                if row.time is not None and row.time <= since:
-                    continue
-                if delivery.edits is None and delivery.status not in ("held", "silenced"):
-                    made.append(delivery.alert)
+                kept.append(decode(Delivery, row.value))
         self.quarantined = quarantined(kept)
-        for alert in sorted(made, key=lambda each: each.created):
-            if alert.created > since:
-                self._note([alert], alert.created)
+        self._recent = self.gate.counted(kept, self._clock())
 
     def _tripped(self, held: Sequence[tuple[Alert, Held]], now: datetime) -> dict[str, str]:
         """Rules that make too many messages, with what to say of each, once an hour."""

@@ -5,11 +5,15 @@
 No trail is kept: the rows and records of the log are looked up, and routes walked again.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from alerts.events import events
+from alerts.holding import Gate, Held
 from alerts.routing import Route, Subject, walk
+from alerts.routing import Step as RouteStep
 from collectors.errors import FetchError
 from collectors.urls import article_id, canonical_url
 from rasid.storybook import alert_line, by_prefix, deliveries, rows, state_name, stories
@@ -20,11 +24,14 @@ from streams.records import (
     BACKFILL,
     ENTRIES,
     FLAGS,
+    Alert,
     Article,
     Delivery,
     Entry,
     Report,
+    Silence,
     Story,
+    StoryPart,
 )
 
 
@@ -106,9 +113,61 @@ def trail(log: Log, wanted: str, route: Route, tree: Tree | None = None) -> list
     return steps
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One route looked at for a story: who would be told now, or what holds it and which key of
+    the configuration says so."""
+
+    route: RouteStep
+    held: Held | None = None
+    key: str = ""
+
+
+def who_gets(
+    subject: Subject,
+    story: str,
+    route: Route,
+    gate: Gate,
+    silences: Sequence[Silence],
+    sent: Sequence[Delivery],
+    now: datetime,
+    tree: Tree | None = None,
+) -> list[Told]:
+    """What each route says of a story that had news at `now`."""
+    recent = gate.counted(sent, now)
+    told = []
+    for step in walk(route, subject):
+        held = None
+        if step.target is not None:
+            alert = Alert(
+                id="", receiver=step.receiver, story_id=story, article_id="", url="", title="",
+                source=subject.source, source_name="", language=subject.language, seen=now,
+                created=now, flags=subject.flags, stories=(StoryPart(story_id=story),),
+            )  # fmt: skip
+            held = gate.judge(alert, step.target, silences, recent, now)
+        key = held_by(held.reason, step.receiver, step.path, tree) if held else step.path
+        told.append(Told(step, held, key))
+    return told
+
+
+def held_by(reason: str | None, receiver: str, path: str, tree: Tree | None) -> str:
+    """The key of the configuration that held a message: of the route that chose its receiver
+    where no other did."""
+    key = {"digest_only": "digest.only", "rate_limited": "rate_limit"}.get(reason or "")
+    if reason == "rule_limit":
+        return "alerts.rule_limit"
+    if key is None:
+        return path
+    parts = tree.data.get("receivers", []) if tree and isinstance(tree.data, dict) else []
+    for at, part in enumerate(parts):
+        if isinstance(part, dict) and part.get("name") == receiver:
+            return f"receivers[{at}].{key}"
+    return path
+
+
 def line(path: str, tree: Tree | None) -> str:
-    """`rasid.yaml:12: route.routes[0]: ` for a path of routes."""
-    if tree is None or not path.startswith("route"):
+    """`rasid.yaml:12: route.routes[0]: ` for a path of routes, receivers, or of `alerts`."""
+    if tree is None or not path.startswith(("route", "receivers", "alerts")):
         return f"{path}: "
     loc: list[str | int] = []
     for part in path.replace("]", "").replace("[", ".").split("."):
@@ -164,7 +223,9 @@ def _sent(delivery: Delivery, tree: Tree | None) -> Step:
     if delivery.attempts > 1:
         what += f" after {delivery.attempts} tries"
     why = ": ".join(part for part in (delivery.reason, delivery.error) if part)
-    where = line(delivery.alert.route, tree) if delivery.alert.route else ""
+    alert = delivery.alert
+    reason = delivery.reason if delivery.status == "held" else None
+    where = line(held_by(reason, alert.receiver, alert.route, tree), tree) if alert.route else ""
     return Step("sent", delivery.status == "sent", what, (where + why).removesuffix(": "))
 
 

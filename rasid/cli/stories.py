@@ -3,13 +3,14 @@
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rasid.cli.common import ConfigOption, JsonOption, fail, open_configured_log, print_json
 
 if TYPE_CHECKING:
+    from alerts.routing import Subject
     from rasid.yamltree import Tree
     from streams.log import Log
     from streams.records import Story
@@ -171,35 +172,49 @@ def route_of(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell who gets a story, by which route, and why others do not."""
-    from alerts.routing import walk
-    from rasid.app import route
+    """Tell who would get a story that had news now, by which route, and why others would not:
+    what each route misses; silences, mute times and limits that hold."""
+    from alerts.silences import read_silences
+    from rasid.app import gate, now, route
     from rasid.cli.common import load_config
-    from rasid.trail import line
+    from rasid.storybook import deliveries
+    from rasid.trail import line, who_gets
 
-    steps = list(walk(route(load_config(config)), _subject(wanted, config)))
+    settings = load_config(config)
+    subject, story = _subject(wanted, config)
+    log, tree = open_configured_log(config), _tree(config)
+    told = who_gets(
+        subject, story, route(settings), gate(settings), read_silences(log), deliveries(log),
+        now(), tree,
+    )  # fmt: skip
     if as_json:
         print_json([
             {
-                "route": s.path,
-                "receiver": s.receiver,
-                "gets_it": s.target is not None,
-                "why_not": s.missed,
+                "route": each.route.path,
+                "receiver": each.route.receiver,
+                "gets_it": each.route.target is not None and each.held is None,
+                "why_not": each.route.missed or (each.held.why if each.held else None),
+                "held_by": each.held.reason if each.held else None,
+                "digest_at": each.held.due if each.held else None,
             }
-            for s in steps
+            for each in told
         ])  # fmt: skip
         return
-    tree = _tree(config)
-    for step in steps:
-        mark, said = ("✗", step.missed) if step.missed else ("✓", "gets it")
-        typer.echo(f"{mark} {step.receiver}: {line(step.path, tree)}{said}")
+    for each in told:
+        mark, said = ("✗", each.route.missed) if each.route.missed else ("✓", "gets it")
+        if each.route.target is not None and each.route.target.wait_s:
+            said = f"gets it, a first message after {each.route.target.wait_s:g} s"
+        if each.held is not None:
+            later = f"; a digest from {_short(each.held.due)} UTC on" if each.held.due else ""
+            mark, said = "✗", f"{each.held.why}{later}"
+        typer.echo(f"{mark} {each.route.receiver}: {line(each.key, tree)}{said}")
 
 
-def _subject(wanted: str, config: Path | None) -> Any:
+def _subject(wanted: str, config: Path | None) -> "tuple[Subject, str]":
+    """What is routed of a story, and its id."""
     import msgspec
 
     from alerts.routing import Subject
-    from rasid.storybook import story_whole
     from streams.records import Flag
 
     if Path(wanted).is_file():
@@ -210,10 +225,11 @@ def _subject(wanted: str, config: Path | None) -> Any:
         except (OSError, ValueError, KeyError, TypeError, msgspec.ValidationError) as error:
             fail(f"{wanted} is no story as `rasid stories show --json` writes it: {error}")
         sources = int(whole.get("independent", 1))
-        return Subject(flags, first.get("source", ""), whole.get("language", ""), sources)
+        subject = Subject(flags, first.get("source", ""), whole.get("language", ""), sources)
+        return subject, str(whole.get("id", ""))
     story = _story(open_configured_log(config), wanted)
-    whole = story_whole(story)
-    return Subject(story.flags, story.articles[0].source, "", story.independent)
+    first_told = story.articles[0]
+    return Subject(story.flags, first_told.source, first_told.language, story.independent), story.id
 
 
 def _story(log: "Log", wanted: str) -> "Story":

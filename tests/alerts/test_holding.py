@@ -114,7 +114,7 @@ def test_a_silence_added_beside_the_daemon_holds_and_is_named(
     assert "silence s1 by samira until" in (delivery.error or "")
     assert bench.alerts() == []
     assert slack.received == []
-    assert bench.metric("rasid_alerts_held_total", reason="silenced") == 1
+    bench.until(lambda: bench.metric("rasid_alerts_held_total", reason="silenced") == 1)
 
 
 def test_what_was_silenced_is_told_as_new_when_it_changes_later(

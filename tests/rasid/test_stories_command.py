@@ -130,6 +130,49 @@ def test_a_route_tells_who_gets_a_story_and_which_line_says_why_not(
     assert [(step["receiver"], step["gets_it"]) for step in steps] == [("editors", True)]
 
 
+@pytest.mark.parametrize(
+    ("more", "held_by", "said"),
+    [
+        ("mute_times: [{name: always, from: '00:00', until: '00:00'}]", "muted", "rasid.yaml:7:"),
+        ("alerts: {rule_limit: 1/1h}", "rule_limit", "alerts.rule_limit: rule oil-attacked made"),
+    ],
+)
+def test_a_route_tells_what_would_hold_a_message(
+    bench: Bench, slack: SlackServer, config: Path, more: str, held_by: str, said: str
+) -> None:
+    tell(bench, slack, report("a1"), settled=1)
+    (story,) = bench.stories()
+    written = config.read_text("utf-8").replace(
+        "  receiver: desk\n",
+        "  receiver: desk\n  mute: [always]\n" if "mute" in more else "  receiver: desk\n",
+    )
+    config.write_text(written + more + "\n", "utf-8")
+    assert said in run(config, "route", "test", story.id).stdout.splitlines()[1]
+    _, desk = json.loads(run(config, "route", "test", story.id, "--json").stdout)
+    assert (desk["receiver"], desk["gets_it"], desk["held_by"]) == ("desk", False, held_by)
+    assert desk["digest_at"] is not None
+
+
+def test_a_route_tells_of_limits_digests_and_silences_by_their_line(
+    bench: Bench, slack: SlackServer, config: Path
+) -> None:
+    tell(bench, slack, report("a1"), settled=1)
+    (story,) = bench.stories()
+    plain = config.read_text("utf-8")
+    for key, value in (("rate_limit", "1/1h"), ("digest", "{only: true}")):
+        config.write_text(
+            plain.replace("  - name: desk\n", f"  - name: desk\n    {key}: {value}\n"), "utf-8"
+        )
+        said = run(config, "route", "test", story.id).stdout
+        assert f"✗ desk: {config}:4: receivers[0].{key}" in said
+    config.write_text(plain, "utf-8")
+    run(config, "silence", "add", "--story", story.id, "--author", "samira", "--reason", "known")
+    said = run(config, "route", "test", story.id).stdout
+    assert "✗ desk: " in said
+    assert "by samira until" in said
+    assert said.rstrip().endswith("known")
+
+
 def test_why_tells_the_way_of_a_message_and_of_one_that_was_not_made(
     bench: Bench, slack: SlackServer, config: Path
 ) -> None:
