@@ -151,7 +151,8 @@ class Outbox:
         if well:
             lane.failures, lane.hold = 0, None
             return
-        lane.failures += 1
+        # To be asked to wait says nothing against the message: the lane keeps its order.
+        lane.failures = max(lane.failures, 1) if asked else lane.failures + 1
         lane.hold = due if asked else now + timedelta(seconds=backoff_s(lane.failures, alert))
 
     def release(self, receiver: str, alert: str) -> None:

@@ -64,6 +64,19 @@ def test_what_the_receiver_asked_for_is_obeyed_to_the_second() -> None:
     assert take(outbox, 30) == ["d0"]
 
 
+def test_a_receiver_that_asks_to_wait_again_and_again_is_told_in_order() -> None:
+    outbox = filled(desk=3)
+    for at in range(0, 300, 30):
+        assert take(outbox, at) == ["d0"]
+        fail(outbox, "d0", at, at + 30, asked=True)
+    sent = []
+    for at in (300, 301, 302):
+        for alert in take(outbox, at):
+            sent.append(alert)
+            outbox.settle("desk", alert, sent=True)
+    assert sent == ["d0", "d1", "d2"]
+
+
 def test_one_bad_message_does_not_block_those_behind_it() -> None:
     outbox = filled(desk=4)
     now, sent = 0.0, []
