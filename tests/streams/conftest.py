@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from rasid.demo.broker import Brokers
-from streams.log import Clock, Log
+from streams.log import Clock, Log, Stage
+from streams.records import ARTICLES, BACKFILL, FLAGS
 from tests.fakes.clock import FakeClock
 from tests.fakes.streams_carriers import Carrier, CarrierMaker, KafkaCarrier, SqliteCarrier
+from tests.fakes.streams_contract import seated
 
 _numbers = count()
 
@@ -50,3 +52,13 @@ def open_log(carrier: Carrier, clock: FakeClock) -> Iterator[Callable[..., Log]]
 @pytest.fixture
 def log(open_log: Callable[..., Log]) -> Log:
     return open_log()
+
+
+@pytest.fixture
+def writer(log: Log) -> Stage:
+    return seated(log, "process", [ARTICLES, BACKFILL])
+
+
+@pytest.fixture
+def reader(log: Log) -> Stage:
+    return seated(log, "alert", [FLAGS])

@@ -1,75 +1,29 @@
-"""What every carrier of the log promises (streams/log.py), on each of them.
+"""What every carrier of the log promises of topics and positions (streams/log.py), on each of them.
 
 A carrier is added in conftest.py; nothing here may know which one it runs on.
 """
 
-import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import timedelta
 
 import pytest
 
-from streams.errors import OwnershipLost
-from streams.log import Log, Message, Row, Stage, TopicInfo, Transaction
+from streams.log import Log, Message, Stage, Transaction
 from streams.records import (
     ALERTS,
     ARTICLES,
     BACKFILL,
     DELIVERIES,
     ENTRIES,
-    FEEDS,
     FLAGS,
     STORIES,
 )
 from tests.fakes.clock import FakeClock
 from tests.fakes.streams_carriers import Carrier
+from tests.fakes.streams_contract import LONG_S, append, info, keys, polled, seated
 from tests.fakes.streams_process import child
 
 pytestmark = pytest.mark.usefixtures("carrier")
-LONG_S = 30.0  # ends at once when there is something; a bound for when there never is
-
-
-def seated(log: Log, name: str, reads: Sequence[str] = ()) -> Stage:
-    stage = log.stage(name, reads)
-    assert stage.acquire(LONG_S)
-    return stage
-
-
-def append(stage: Stage, topic: str, keys: Iterable[str]) -> None:
-    tx = Transaction()
-    for key in keys:
-        tx.append(topic, key, f"value of {key}".encode())
-    stage.commit(tx)
-
-
-def polled(stage: Stage, count: int) -> list[Message]:
-    """Exactly `count` messages, or what there was when nothing more came."""
-    messages: list[Message] = []
-    while len(messages) < count:
-        more = stage.poll(count - len(messages), LONG_S)
-        if not more:
-            break
-        messages += more
-    return messages
-
-
-def keys(messages: Iterable[Message]) -> list[str]:
-    return [message.key for message in messages]
-
-
-def info(log: Log, name: str) -> TopicInfo:
-    return next(topic for topic in log.topics() if topic.name == name)
-
-
-@pytest.fixture
-def writer(log: Log) -> Stage:
-    return seated(log, "process", [ARTICLES, BACKFILL])
-
-
-@pytest.fixture
-def reader(log: Log) -> Stage:
-    return seated(log, "alert", [FLAGS])
 
 
 class TestMessages:
@@ -228,181 +182,6 @@ class TestTransaction:
         (after,) = polled(reader, 1)
         assert after.offset > before[-1].offset
         reader.commit(Transaction(), [after])
-
-
-class TestRows:
-    def test_the_last_write_stands(self, reader: Stage, clock: FakeClock) -> None:
-        tx = Transaction()
-        tx.put(DELIVERIES, "k", b"first")
-        tx.put(DELIVERIES, "k", b"second", due=clock())
-        reader.commit(tx)
-        assert reader.get(DELIVERIES, "k") == Row("k", b"second", clock(), "k", clock())
-        tx = Transaction()
-        tx.put(DELIVERIES, "k", b"third", partition_key="p")
-        reader.commit(tx)
-        assert reader.get(DELIVERIES, "k") == Row("k", b"third", None, "p", clock())
-        assert reader.next_due(DELIVERIES) is None
-
-    def test_a_deleted_row_is_gone(self, reader: Stage, clock: FakeClock) -> None:
-        tx = Transaction()
-        tx.put(DELIVERIES, "k", b"v", due=clock())
-        reader.commit(tx)
-        tx = Transaction()
-        tx.delete(DELIVERIES, "k")
-        tx.delete(DELIVERIES, "never there")
-        reader.commit(tx)
-        assert reader.get(DELIVERIES, "k") is None
-        assert reader.due(DELIVERIES, clock(), 10) == []
-
-    def test_due_gives_the_earliest_first(self, reader: Stage, clock: FakeClock) -> None:
-        start, tx = clock(), Transaction()
-        for number in (3, 1, 2, 9):
-            tx.put(DELIVERIES, f"k{number}", b"", due=start + timedelta(microseconds=number))
-        tx.put(DELIVERIES, "never", b"")
-        reader.commit(tx)
-        until = start + timedelta(microseconds=3)
-        assert [row.key for row in reader.due(DELIVERIES, until, 10)] == ["k1", "k2", "k3"]
-        assert [row.key for row in reader.due(DELIVERIES, until, 2)] == ["k1", "k2"]
-        assert reader.next_due(DELIVERIES) == start + timedelta(microseconds=1)
-
-    def test_scan_gives_a_prefix_in_order(self, log: Log) -> None:
-        stage = seated(log, "collect")
-        names = ["a", "a/", "a/1", "a/é", "a/ع", "a/\U0010ffff", "a0", "b/1", "A/1"]
-        tx = Transaction()
-        for name in reversed(names):
-            tx.put(FEEDS, name, name.encode())
-        stage.commit(tx)
-        found = [row.key for row in stage.scan(FEEDS, "a/")]
-        assert found == ["a/", "a/1", "a/é", "a/ع", "a/\U0010ffff"]
-        assert [row.key for row in stage.scan(FEEDS)] == sorted(names)
-
-    def test_a_table_nobody_wrote_is_empty(self, reader: Stage, clock: FakeClock) -> None:
-        assert reader.get("no.such.table", "k") is None
-        assert list(reader.scan("no.such.table")) == []
-        assert reader.due("no.such.table", clock(), 1) == []
-        assert reader.next_due("no.such.table") is None
-
-    def test_large_scans_are_complete(self, log: Log) -> None:
-        stage = seated(log, "collect")
-        names = [f"site/{number:05}" for number in range(1234)]
-        tx = Transaction()
-        for name in names:
-            tx.put(ENTRIES, name, b"x")
-        stage.commit(tx)
-        assert [row.key for row in stage.scan(ENTRIES, "site/")] == names
-        assert keys(log.read(ENTRIES)) == names
-
-
-class TestSeat:
-    def test_only_one_instance_has_it(self, log: Log, open_log: Callable[..., Log]) -> None:
-        first = seated(log, "process")
-        assert not log.stage("process").acquire(0)
-        assert not open_log().stage("process").acquire(0)
-        second = open_log().stage("process")
-        first.close()
-        assert second.acquire(LONG_S)
-        assert not first.acquire(0)
-
-    def test_stages_do_not_exclude_each_other(self, log: Log) -> None:
-        assert seated(log, "process").name == "process"
-        assert seated(log, "alert").name == "alert"
-
-    def test_without_it_nothing_can_be_done(self, log: Log) -> None:
-        stage = log.stage("alert", [FLAGS])
-        tx = Transaction()
-        tx.append(ALERTS, "a", b"")
-        for use in (
-            lambda: stage.poll(1, 0),
-            lambda: stage.commit(tx),
-            lambda: stage.get("t", "k"),
-        ):
-            with pytest.raises(OwnershipLost):
-                use()
-
-    def test_after_closing_nothing_can_be_done_until_it_is_acquired_again(
-        self, log: Log, writer: Stage, reader: Stage
-    ) -> None:
-        append(writer, FLAGS, "ab")
-        reader.commit(Transaction(), polled(reader, 1))
-        reader.close()
-        reader.close()
-        with pytest.raises(OwnershipLost):
-            reader.poll(1, 0)
-        assert reader.acquire(LONG_S)
-        assert keys(polled(reader, 1)) == ["b"]
-
-    def test_the_next_instance_goes_on_where_the_last_one_committed(
-        self, writer: Stage, reader: Stage, open_log: Callable[..., Log]
-    ) -> None:
-        append(writer, FLAGS, "abc")
-        messages = polled(reader, 3)
-        tx = Transaction()
-        tx.put(STORIES, "s", b"1")
-        reader.commit(tx, messages[:1])
-        reader.close()
-        following = seated(open_log(), "alert", [FLAGS])
-        row = following.get(STORIES, "s")
-        assert row is not None
-        assert row.value == b"1"
-        assert keys(polled(following, 2)) == ["b", "c"]
-
-    def test_another_process_keeps_it_until_it_is_killed(self, carrier: Carrier, log: Log) -> None:
-        stage = log.stage("process")
-        with child(carrier.url, "hold", "process") as other:
-            assert other.line() == "holding"
-            assert not stage.acquire(0)
-            other.kill()
-        assert stage.acquire(LONG_S)
-
-
-class TestKill:
-    def test_between_poll_and_commit_loses_and_repeats_nothing(
-        self, carrier: Carrier, log: Log, writer: Stage
-    ) -> None:
-        append(writer, FLAGS, "abc")
-        with child(carrier.url, "hang", FLAGS, 3) as other:
-            assert other.line() == "polled 3"
-            other.kill()
-        assert keys(polled(seated(log, "alert", [FLAGS]), 3)) == ["a", "b", "c"]
-
-    def test_at_any_moment_leaves_each_record_relayed_once(
-        self, carrier: Carrier, log: Log, writer: Stage
-    ) -> None:
-        names = [f"{number:05}" for number in range(3000)]
-        for at in range(0, len(names), 500):
-            append(writer, FLAGS, names[at : at + 500])
-        chance = random.Random(1)  # which moment, within the run, is the scheduler's choice
-        for _ in range(3):
-            with child(carrier.url, "relay", 5) as other:
-                assert other.line() == "working"
-                for _ in range(chance.randint(1, 60)):
-                    if not other.line():  # all done: nothing left to interrupt
-                        break
-                other.kill()
-            carrier.check()
-            relayed = keys(log.read(ALERTS))
-            assert relayed == names[: len(relayed)]
-            assert keys(log.read(DELIVERIES)) == relayed
-            assert info(log, FLAGS).positions["alert"] == len(names) - len(relayed)
-        stage = seated(log, "alert", [FLAGS])
-        while messages := stage.poll(500, 0):
-            tx = Transaction()
-            for message in messages:
-                tx.append(ALERTS, message.key, message.value)
-            stage.commit(tx, messages)
-        assert keys(log.read(ALERTS)) == names
-
-    def test_within_a_commit_undoes_it(self, carrier: Carrier, log: Log, writer: Stage) -> None:
-        names = [f"{number:02}" for number in range(25)]
-        append(writer, FLAGS, names)
-        for done in (10, 20):
-            with child(carrier.url, "die-in-commit", 3) as other:
-                lines = [other.line() for _ in range(4)]
-                assert other.code() == -9
-            assert lines == ["working", f"committed {done - 6:02}", f"committed {done - 1:02}", ""]
-            carrier.check()
-            assert keys(log.read(ALERTS)) == names[:done]
-            assert info(log, FLAGS).positions["alert"] == len(names) - done
 
 
 class TestReaders:
