@@ -14,7 +14,7 @@ from collectors.sites import Site
 from collectors.urls import clean_url, site_of
 
 _ROBOTS_TIMEOUT_S: Final = 10.0
-_FORGET_ABOVE: Final = 2000  # sites; idle ones go
+_FORGET_ABOVE: Final = 2000  # sites; idle ones go, or when twice those that stayed are known
 
 
 class Visits:
@@ -23,6 +23,7 @@ class Visits:
     def __init__(self, fetcher: Fetcher, *, delay_s: float, timeout_s: float = 30.0) -> None:
         self._sites: dict[str, Site] = {}
         self._slower: dict[str, float] = {}
+        self._forget_above = _FORGET_ABOVE
         self.use(fetcher, delay_s=delay_s, timeout_s=timeout_s)
         self._robots = Robots(self._robots_text)
 
@@ -41,8 +42,9 @@ class Visits:
         name = site_of(url)
         site = self._sites.get(name)
         if site is None:
-            if len(self._sites) >= _FORGET_ABOVE:
+            if len(self._sites) >= self._forget_above:
                 self._sites = {n: s for n, s in self._sites.items() if not s.idle}
+                self._forget_above = max(_FORGET_ABOVE, 2 * len(self._sites))
             site = self._sites[name] = Site(name, self._delay_s * self._slower.get(name, 1.0))
         return site
 

@@ -4,6 +4,9 @@ import asyncio
 import time
 from collections.abc import Callable
 
+import pytest
+
+from collectors import visits
 from collectors.sites import Job, Site
 
 
@@ -136,3 +139,18 @@ def test_closing_forgets_what_has_not_begun() -> None:
         return jobs.began
 
     assert asyncio.run(go()) == ["begun"]
+
+
+def test_sites_at_rest_are_forgotten_those_with_a_pace_to_keep_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(visits, "_FORGET_ABOVE", 10)
+    known = visits.Visits(None, delay_s=0.0)  # type: ignore[arg-type]
+    known.site("https://rests.org/").pause(60)
+    for number in range(100):
+        known.site(f"https://s{number}.org/")
+    assert len(known.sites()) < 30
+    assert not known.site("https://rests.org/").idle
+    for number in range(100):
+        known.site(f"https://busy{number}.org/").pause(60)
+    assert sum(not site.idle for site in known.sites()) == 101
