@@ -1,16 +1,14 @@
 """Files of past news: what is read of them, and which line is at fault."""
 
 import gzip
-import io
 import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from warcio.statusandheaders import StatusAndHeaders
-from warcio.warcwriter import WARCWriter
 
 from collectors.archives import LINE_BYTES, Bad, Captured, Given, Item, Listed, kind_of, read_file
+from tests.fakes.warcs import warc
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -22,20 +20,6 @@ def read(path: Path, content: bytes) -> list[Item]:
 
 def errors(items: list[Item]) -> list[tuple[str, str]]:
     return [(i.where.rpartition(":")[2], i.error) for i in items if isinstance(i, Bad)]
-
-
-def warc(*pages: tuple[str, str, str, bytes], packed: bool = True) -> bytes:
-    """Of (address, status, content type, body)."""
-    out = io.BytesIO()
-    writer = WARCWriter(out, gzip=packed)
-    writer.write_record(writer.create_warcinfo_record("test.warc", {"software": "test"}))
-    for url, status, content_type, body in pages:
-        headers = StatusAndHeaders(status, [("Content-Type", content_type)], protocol="HTTP/1.1")
-        record = writer.create_warc_record(
-            url, "response", payload=io.BytesIO(body), http_headers=headers
-        )
-        writer.write_record(record)
-    return out.getvalue()
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])

@@ -28,9 +28,9 @@ from streams.records import (
     decode,
     encode,
 )
-from tests.collectors.test_archives import warc
 from tests.fakes.collecting import HTML, LOOPBACK, PARAGRAPH, InlinePool, page
 from tests.fakes.scripted_server import ScriptedServer
+from tests.fakes.warcs import warc
 
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 

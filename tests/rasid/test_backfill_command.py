@@ -1,6 +1,7 @@
 """`rasid backfill` and the whole road behind it: flagged, put into stories, told to nobody
 unless asked."""
 
+import gzip
 import io
 import json
 import threading
@@ -20,7 +21,10 @@ from rasid.cli import main
 from streams.carriers import open_log
 from streams.log import Log
 from streams.metrics import StageMetrics
-from streams.records import ALERTS, FLAGS, STORIES, Alert, Report, Story, decode
+from streams.records import ALERTS, BACKFILL, FLAGS, STORIES, Alert, Article, Report, Story, decode
+from tests.fakes.collecting import XML, page, publish
+from tests.fakes.scripted_server import ScriptedServer
+from tests.fakes.warcs import warc
 
 NOW = datetime.now(UTC)
 OLD = (NOW - timedelta(days=300)).date().isoformat()
@@ -123,6 +127,26 @@ def test_alerts_that_were_asked_for_come_however_old_it_is(
     assert rasid(monkeypatch, "backfill", "--alert", str(path)) == 0
     assert str(RECORDS[0]["title"]) in work_off(log, flagger)
     assert [decode(Alert, m.value).kind for m in log.read(ALERTS)] == ["opened"]
+
+
+def test_sitemaps_are_fetched_and_warcs_extracted_by_the_processes_that_parse(
+    log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "rasid.yaml").write_text(
+        "collect: {allow_networks: [127.0.0.0/8], site_delay: 0s, processes: 1}\n"
+    )
+    crawled = ("https://two.example/w", "200 OK", "text/html", page("خبر من الأرشيف"))
+    (tmp_path / "crawl.warc.gz").write_bytes(warc(crawled))
+    with ScriptedServer() as server:
+        publish(server, "a")
+        listed = f"<urlset><url><loc>{server.base}/a</loc></url></urlset>"
+        index = f"<sitemapindex><sitemap><loc>{server.base}/1.xml.gz</loc></sitemap></sitemapindex>"
+        server.answers["/index.xml"] = (200, XML, index.encode())
+        server.answers["/1.xml.gz"] = (200, {}, gzip.compress(listed.encode()))
+        ended = rasid(monkeypatch, "backfill", f"{server.base}/index.xml", "crawl.warc.gz")
+    assert (ended, capsys.readouterr().out) == (0, "2 read, 2 written\n")
+    titles = {decode(Article, m.value).title for m in log.read(BACKFILL)}
+    assert titles == {"عنوان a", "خبر من الأرشيف"}
 
 
 def test_what_makes_no_sense_is_refused(
