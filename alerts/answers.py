@@ -8,8 +8,6 @@ from ipaddress import ip_address
 from typing import Any, Final
 from urllib.error import URLError
 
-from slack_sdk.errors import SlackClientError
-
 from alerts.errors import SendError
 
 TIMEOUT_S: Final = 15
@@ -58,7 +56,7 @@ def no_answer(who: str, error: Exception) -> SendError:
                 reason="unavailable",
                 retryable=True,
             )
-        case http.client.InvalidURL() | SlackClientError():
+        case http.client.InvalidURL():
             return SendError(f"the address of {who} cannot be used", reason="not_found")
         case http.client.HTTPException() | UnicodeDecodeError():
             return SendError(

@@ -32,7 +32,6 @@ from alerts.receivers import (
     WebhookOptions,
 )
 from alerts.rows import Later, Rows
-from alerts.slack import BotChannel, WebhookChannel
 from alerts.terminal import TerminalChannel
 from alerts.webhook import HttpChannel
 from streams.errors import ConfigError
@@ -57,8 +56,13 @@ def channel_for(receiver: Receiver, out: TextIO | None = None) -> Channel:
     """The way to a receiver; `out` stands in for standard output."""
     match receiver.channel:
         case SlackOptions(webhook_url=str(url)):
+            # slack_sdk, as Apprise, is imported by those who send by it.
+            from alerts.slack import WebhookChannel
+
             return WebhookChannel(url, receiver.manner)
         case SlackOptions(token=str(token), channel=str(channel), api_url=api_url):
+            from alerts.slack import BotChannel
+
             return BotChannel(token, channel, api_url, receiver.manner)
         case EmailOptions():
             return EmailChannel(receiver)

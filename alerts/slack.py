@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import structlog
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError
+from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.webhook import WebhookClient
 
 from alerts.answers import TIMEOUT_S, no_answer, retry_after_s
@@ -62,7 +62,7 @@ class WebhookChannel:
         try:
             answer = self._client.send_dict(body)
         except Exception as error:
-            raise no_answer("Slack", error) from None  # the cause may hold the address
+            raise _no_answer(error) from None  # the cause may hold the address
         if not 200 <= answer.status_code < 300:
             raise _refusal(answer.status_code, str(answer.body or ""), answer.headers)
         return Receipt()
@@ -105,7 +105,7 @@ class BotChannel:
         except SlackApiError as error:
             raise _refused(error) from None
         except Exception as error:
-            raise no_answer("Slack", error) from None
+            raise _no_answer(error) from None
         # chat.update takes a channel's id only, which the answer tells: C024BE91L/1503435956.000247
         posted, where = answer.get("ts"), answer.get("channel")
         if not posted or not where:
@@ -129,7 +129,7 @@ class BotChannel:
         except SlackApiError as error:
             raise _refused(error) from None
         except Exception as error:
-            raise no_answer("Slack", error) from None
+            raise _no_answer(error) from None
 
     def idle(self) -> None:
         """Each request has its own connection."""
@@ -242,6 +242,12 @@ def _fit(text: str, limit: int) -> str:
         if size <= limit:
             return escaped
         room -= max(1, (size - limit) // 5)
+
+
+def _no_answer(error: Exception) -> SendError:
+    if isinstance(error, SlackClientError):
+        return SendError("the address of Slack cannot be used", reason="not_found")
+    return no_answer("Slack", error)
 
 
 def _refused(error: SlackApiError) -> SendError:

@@ -42,7 +42,7 @@ from streams.errors import RasidError
 
 log = structlog.get_logger(__name__)
 
-PARSERS: Final = ("collectors.extract", "collectors.feeds")
+PARSERS: Final = ("collectors.extract", "collectors.feeds", "trafilatura.core")
 _START_S: Final = 60.0  # a process imports the parsers in one or two; on a busy machine in ten
 
 
