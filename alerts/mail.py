@@ -4,6 +4,7 @@ import re
 import smtplib
 import ssl
 from datetime import UTC
+from email.charset import BASE64, Charset
 from email.errors import MessageError
 from email.header import Header
 from email.message import Message as Mail
@@ -236,10 +237,15 @@ def compose(
     mail["List-Id"] = f"Rasid <{slug}.rasid.{domain}>"
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"  # Exchange's own
-    # utf-8 parts go as base64: lines stay short, and no server has to be 8-bit clean
-    mail.attach(MIMEText(mail_text(shown), "plain", "utf-8"))
-    mail.attach(MIMEText(mail_html(shown), "html", "utf-8"))
+    mail.attach(MIMEText(mail_text(shown), "plain", _BASE64))  # type: ignore[arg-type]  # taken as above
+    mail.attach(MIMEText(mail_html(shown), "html", _BASE64))  # type: ignore[arg-type]
     return mail
+
+
+# Lines stay short, and no server has to be 8-bit clean. Said here: Apprise, once imported, has
+# changed what Python does with utf-8 for the whole process.
+_BASE64: Final = Charset("utf-8")
+_BASE64.body_encoding = BASE64
 
 
 def mail_html(shown: Message) -> str:

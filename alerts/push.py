@@ -5,12 +5,14 @@ then it is a dead letter. It is imported when a receiver asks for it.
 """
 
 import logging
-from typing import Any
+import re
+from collections.abc import Sequence
+from typing import Any, Final
 
 from alerts.channel import Receipt
 from alerts.errors import SendError
 from alerts.mail import mail_text, subject
-from alerts.render import Manner, message
+from alerts.render import Manner, Message, message
 from streams.errors import ConfigError
 from streams.records import Delivery
 
@@ -31,12 +33,31 @@ class PushChannel:
 
     def send(self, delivery: Delivery) -> Receipt:
         shown = message(delivery.alert, self._manner)
-        taken = self._apprise.notify(
-            title=subject(shown), body=mail_text(shown), body_format=self._text
-        )
+        title, text = written(shown)
+        taken = self._apprise.notify(title=title, body=text, body_format=self._text)
         if not taken:
             raise SendError("the service did not take it", reason="unknown", retryable=True)
         return Receipt()
 
     def idle(self) -> None:
         """Nothing is held."""
+
+
+def written(shown: Message) -> tuple[str, str]:
+    """Title and text. The services read their own marks in it, each other ones: mentions, links
+    in Markdown, bare addresses. Nothing of that kind is left whole but the article's address."""
+    kept = [shown.href, *(entry.href for entry in shown.entries)]
+    return _defused(subject(shown), ()), _defused(mail_text(shown), [href for href in kept if href])
+
+
+# @everyone, <!channel>, <@U1>, [text](address), http://address, address.example
+_ACTS: Final = re.compile(r"(?<=[@<\]])(?=\S)|(?<=:)(?=//)|(?<=\w\.)(?=[A-Za-z])")
+_JOINER: Final = "\u2060"  # has no width, and allows no break
+
+
+def _defused(text: str, kept: Sequence[str]) -> str:
+    """`text` with what acts broken up, but in what is `kept`."""
+    if not kept:
+        return _ACTS.sub(_JOINER, text)
+    parts = re.split("(" + "|".join(re.escape(each) for each in kept) + ")", text)
+    return "".join(part if part in kept else _ACTS.sub(_JOINER, part) for part in parts)

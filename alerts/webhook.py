@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
@@ -24,6 +24,7 @@ from streams.records import Alert, Delivery, Flag, Line, StoryPart
 
 VERSION: Final = 1
 TITLE: Final = 500
+TEXT: Final = 2000
 
 
 class WebhookArticle(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,7 +110,7 @@ def body(alert: Alert, manner: Manner) -> WebhookBody:
             published=alert.published.isoformat() if alert.published else None,
             seen=alert.seen.isoformat(),
         )
-    return WebhookBody(
+    made = WebhookBody(
         id=alert.id,
         kind=alert.kind,
         receiver=alert.receiver,
@@ -124,6 +125,20 @@ def body(alert: Alert, manner: Manner) -> WebhookBody:
         flags=tuple(msgspec.structs.replace(flag, spans=()) for flag in alert.flags),
         lines=tuple(msgspec.structs.replace(e, url=safe_href(e.url) or "") for e in alert.lines),
     )
+    return msgspec.convert(_cleaned(msgspec.to_builtins(made)), WebhookBody)
+
+
+def _cleaned(value: Any, key: str = "") -> Any:
+    """Every text without control characters, bidi controls and halves of characters, and not
+    endless. An address is plain already, and would break when cut."""
+    match value:
+        case str() if key != "url":
+            return clean(value, TEXT)
+        case dict():
+            return {name: _cleaned(each, name) for name, each in value.items()}
+        case list() | tuple():
+            return [_cleaned(each) for each in value]
+    return value
 
 
 def signature(secret: str, timestamp: str, data: bytes) -> str:

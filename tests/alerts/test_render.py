@@ -4,7 +4,7 @@ import io
 import json
 import re
 from datetime import timedelta
-from email import message_from_bytes, policy
+from email import charset, message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
 
@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 from lxml import html as lxml_html
 
 from alerts.mail import compose, mail_html, mail_text, subject
+from alerts.push import written as push_written
 from alerts.receivers import EmailOptions
-from alerts.render import HEADLINE, ITEMS, message
+from alerts.render import HEADLINE, ITEMS, PLAIN, message
 from alerts.slack import escape, payload
 from alerts.terminal import terminal_text
+from alerts.webhook import body as webhook_body
 from streams.records import Alert, Flag, Line, Quantity, State, StoryPart
 from tests.fakes.alerts_bench import NOW, make_alert, make_flag
 from tests.fakes.hostile import BIDI_CONTROLS, hostile
@@ -291,6 +293,16 @@ def test_the_subject_is_one_line_even_if_the_headline_is_not() -> None:
     assert "Bcc: all@example.org" in mail["Subject"]
 
 
+def test_a_mail_is_base64_whatever_a_library_did_to_the_process() -> None:
+    before = charset.CHARSETS["utf-8"]
+    charset.add_charset("utf-8", charset.QP, charset.QP, "utf-8")  # as Apprise does
+    try:
+        parts = compose(make_alert(), "desk", EMAIL).get_payload()
+    finally:
+        charset.CHARSETS["utf-8"] = before
+    assert [part["Content-Transfer-Encoding"] for part in parts] == ["base64", "base64"]  # type: ignore[union-attr,index]
+
+
 @hostile_cases
 @given(hostile_alerts())
 def test_a_mail_is_well_formed_whatever_comes(alert: Alert) -> None:
@@ -318,6 +330,47 @@ def test_a_mail_is_well_formed_whatever_comes(alert: Alert) -> None:
 
 
 # --- terminal -----------------------------------------------------------------------------
+
+
+@hostile_cases
+@given(hostile_alerts())
+def test_a_webhook_gets_clean_text_whatever_comes(alert: Alert) -> None:
+    data = msgspec.json.encode(webhook_body(alert, PLAIN))
+    parsed_body = json.loads(data)
+    for text in strings(parsed_body):
+        assert not [c for c in text if ord(c) < 32 or 0x7F <= ord(c) < 0xA0]
+        assert not BIDI_CONTROLS & set(text.replace("\u2068", "").replace("\u2069", ""))
+        assert len(text) <= 2000 or text.startswith("http")
+    urls = [parsed_body["article"] or {}, *parsed_body["lines"]]
+    assert all(not each.get("url") or each["url"].startswith("http") for each in urls)
+
+
+def strings(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    inside = value.values() if isinstance(value, dict) else value
+    return [t for each in inside for t in strings(each)] if isinstance(value, (dict, list)) else []
+
+
+@hostile_cases
+@given(hostile_alerts())
+def test_what_is_pushed_mentions_nobody_and_links_only_the_article(alert: Alert) -> None:
+    shown = message(alert)
+    title, text = push_written(shown)
+    text.encode()
+    assert "\n" not in title
+    for href in {shown.href, *(entry.href for entry in shown.entries)} - {None}:
+        text = text.replace(str(href), "")
+    for part in (title, text):
+        assert re.search(r"@\w|<[!@#h]|\]\(|://|\w\.[A-Za-z]", part) is None
+        assert not (BIDI_CONTROLS - {"\u2068", "\u2069"}) & set(part)
+
+
+def test_the_articles_address_is_pushed_whole() -> None:
+    shown = message(make_alert(url="https://news.example/@desk/a1.html", title="@everyone"))
+    title, text = push_written(shown)
+    assert "https://news.example/@desk/a1.html" in text
+    assert "@everyone" not in title + text
 
 
 @hostile_cases
