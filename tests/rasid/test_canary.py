@@ -288,7 +288,7 @@ def test_the_operators_are_told_through_the_log(
         }
     )  # fmt: skip
     rasid = App(config)
-    with closing(open_log(url, clock=now)) as log:
+    with closing(open_log(url, clock=now)) as log, closing(rasid._log):
         seat = log.stage("alert", reads=(ALERTS,))
         assert seat.acquire(20.0)
         assert rasid._tell_operators("The canary is lost: so it goes.", AT, False)
