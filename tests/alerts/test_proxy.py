@@ -40,9 +40,9 @@ def test_by_the_proxy(channel: object, tmp_path: Path, monkeypatch: pytest.Monke
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
         made: Channel = channel()  # type: ignore[operator]
         made.send(DELIVERY)
-        (asked,) = proxy.asked
-        assert asked.startswith(f"CONNECT {HOST}:443 ")
-        assert len(site.posted) == 1
+        # A bot asks for its message's address too.
+        assert {asked.split(" HTTP")[0] for asked in proxy.asked} == {f"CONNECT {HOST}:443"}
+        assert len(site.posted) >= 1
 
 
 def test_a_webhook_on_this_machine_is_asked_directly(monkeypatch: pytest.MonkeyPatch) -> None:
