@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
+from statistics import fmean
 from typing import Final, Literal
 
 from msgspec.structs import replace
@@ -24,13 +25,15 @@ FAILING: Final = timedelta(days=1)
 FAILURES: Final = 3
 HTML: Final = timedelta(hours=1)  # a web page in its place; a glitch passes sooner
 WEEK_H: Final = 168
-LEARNT: Final = timedelta(days=14)  # until the hours of the week are known
+LEARNT: Final = timedelta(days=21)  # until the hours of the week are known
 LEARNT_ENTRIES: Final = 100
+_PRIOR: Final = 0.25  # entries that each hour is taken to have had, so that few tell little
 _MOST_AN_HOUR: Final = 60  # entries counted, before all is halved and the old fades
 QUIET: Final = timedelta(hours=6)  # of the week's average hours
 QUIET_UNLEARNT: Final = timedelta(hours=48)  # a night, and a day off
 QUIET_UNKNOWN: Final = timedelta(days=7)  # nothing has ever come
-_GAPS: Final = 3.0  # so many times its longest usual gap
+_LONGEST: Final = 3.0  # so many times its longest usual gap,
+_AVERAGE: Final = 10.0  # and its average one: by chance so long a silence comes once in 22,000
 _ODD_GAPS: Final = 10  # of so many the longest does not count: a pinned entry makes it
 LATE: Final = timedelta(days=1)  # dated so long before it could first be seen
 ODD: Final = 6  # in a row, or more bad than good by so many, is a fault; none left is well
@@ -172,14 +175,16 @@ def usual_silence(state: FeedState) -> timedelta:
     if not state.gaps_s:
         return QUIET_UNKNOWN
     gaps = sorted(state.gaps_s)
-    longest = gaps[-2] if len(gaps) >= _ODD_GAPS else gaps[-1]
+    if len(gaps) >= _ODD_GAPS:
+        gaps.pop()
+    usual_s = max(_LONGEST * gaps[-1], _AVERAGE * fmean(gaps))
     is_learnt = (
         sum(state.hours) >= LEARNT_ENTRIES
         and state.first_polled is not None
         and state.last_success is not None
         and state.last_success - state.first_polled >= LEARNT
     )
-    return max(timedelta(seconds=_GAPS * longest), QUIET if is_learnt else QUIET_UNLEARNT)
+    return max(timedelta(seconds=usual_s), QUIET if is_learnt else QUIET_UNLEARNT)
 
 
 def worn(hours: Sequence[int], since: datetime, until: datetime) -> timedelta:
@@ -206,7 +211,7 @@ def _weights(hours: Sequence[int]) -> list[float]:
         )
     ]
     mean = sum(hours) / WEEK_H
-    return [(each + 1) / (mean + 1) for each in smooth]
+    return [(each + _PRIOR) / (mean + _PRIOR) for each in smooth]
 
 
 def _hour(moment: datetime) -> int:

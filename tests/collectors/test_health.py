@@ -1,7 +1,9 @@
 """When a feed is unwell, by what polling knows of it, and what is told of that."""
 
 import random
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -22,7 +24,7 @@ from collectors.health import (
     worn,
 )
 from collectors.polls import Answer, Failed, NotModified, Read, decide_poll
-from collectors.schedule import Bounds
+from collectors.schedule import Bounds, learn
 from streams.records import Entry, FeedState
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)  # a Wednesday
@@ -94,11 +96,16 @@ def test_a_feed_known_for_a_short_time_may_have_a_day_off() -> None:
     assert reasons(replace(young, last_new=NOW - 50 * HOUR)) == ["quiet"]
 
 
-def test_a_slow_feed_is_given_three_times_its_longest_gap() -> None:
-    slow = state(gaps_s=(2 * DAY.total_seconds(), 5 * DAY.total_seconds(), 86400.0), hours=())
-    assert usual_silence(slow) == 15 * DAY
-    assert reasons(replace(slow, last_new=NOW - 14 * DAY)) == []
-    assert reasons(replace(slow, last_new=NOW - 16 * DAY)) == ["quiet"]
+@pytest.mark.parametrize(
+    ("gaps_d", "usual_d"), [((0.1, 0.1, 0.1, 0.1, 5.0), 15), ((2.0, 3.0, 4.0), 30)]
+)
+def test_a_slow_feed_is_given_three_times_its_longest_gap_and_ten_its_average(
+    gaps_d: tuple[float, ...], usual_d: int
+) -> None:
+    slow = state(gaps_s=tuple(86400 * gap for gap in gaps_d), hours=())
+    assert usual_silence(slow) == usual_d * DAY
+    assert reasons(replace(slow, last_new=NOW - (usual_d - 1) * DAY)) == []
+    assert reasons(replace(slow, last_new=NOW - (usual_d + 1) * DAY)) == ["quiet"]
 
 
 def test_a_pinned_entry_of_last_year_makes_no_feed_patient() -> None:
@@ -128,6 +135,47 @@ def test_a_week_in_average_hours_is_a_week_and_the_parts_add_up() -> None:
         whole = worn(hours, since, since + length)
         parts = worn(hours, since, cut) + worn(hours, cut, since + length)
         assert abs(whole - parts) < timedelta(seconds=1)
+
+
+def weeks(rate: float, seed: int, ends: datetime | None = None) -> Iterator[tuple[bool, datetime]]:
+    """Eight weeks of a feed of `rate` entries a day, few at night and on Fridays, polled by the
+    hour: whether it is taken for quiet, and when. From `ends` on nothing comes."""
+    rng = random.Random(seed)
+    at = start = NOW - timedelta(days=NOW.weekday())
+    hours: tuple[int, ...] = ()
+    times: list[datetime] = []
+    while at < start + 56 * DAY:
+        busy = (1.5 if 6 <= at.hour < 21 else 0.1) * (0.15 if at.weekday() == 4 else 1.1)
+        if ends is None or at < ends:
+            tries = (rng.random() < rate / 24 * busy / 20 for _ in range(20))
+            new = sorted(at + HOUR * rng.random() for came in tries if came)
+            times = (times + new)[-21:]
+            hours = learn_hours(hours, new)
+        at += HOUR
+        it = state(
+            first_polled=start, last_success=at, last_new=times[-1] if times else None,
+            gaps_s=learn((), times), hours=hours,
+        )  # fmt: skip
+        yield "quiet" in reasons(it, at), at
+
+
+@pytest.mark.parametrize(("rate", "false_alarms"), [(3, 3), (30, 1), (100, 0)])
+def test_in_eight_weeks_of_nights_and_fridays_hardly_one_is_taken_for_an_end(
+    rate: float, false_alarms: int
+) -> None:
+    alarms = 0
+    for seed in range(5):
+        told = [is_quiet for is_quiet, _ in weeks(rate, seed)]
+        alarms += sum(now and not before for before, now in pairwise(told))
+    assert alarms <= false_alarms
+
+
+@pytest.mark.parametrize(("rate", "within_h"), [(3, 150), (30, 12), (100, 7)])
+def test_an_end_is_found_as_soon_as_the_rhythm_allows(rate: float, within_h: float) -> None:
+    for seed in range(3):
+        ends = NOW - timedelta(days=NOW.weekday()) + timedelta(days=44, hours=-2)
+        found = next(at for is_quiet, at in weeks(rate, seed, ends) if is_quiet and at > ends)
+        assert found - ends <= within_h * HOUR
 
 
 def test_old_habits_fade() -> None:
