@@ -58,8 +58,8 @@ class Digest:
         zone = ZoneInfo(self.timezone)
         local = now.astimezone(zone)
         if self.every == "hour":
-            due = local.replace(minute=self.at.minute, second=0, microsecond=0)
-            return (due if due > local else due + timedelta(hours=1)).astimezone(UTC)
+            due = local.replace(minute=self.at.minute, second=0, microsecond=0).astimezone(UTC)
+            return due if due > now else due + timedelta(hours=1)  # of an hour told twice, both
         due = _at(local.date(), self.at, zone)
         return due if due > now else _at(local.date() + timedelta(days=1), self.at, zone)
 

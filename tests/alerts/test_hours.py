@@ -51,3 +51,11 @@ def test_a_clock_that_jumps_is_followed() -> None:
 )
 def test_a_digest_is_due_at_the_next_hour_or_day(digest: Digest, due: str) -> None:
     assert digest.next(at("2026-03-02 12:10")) == at(due)
+
+
+def test_an_hour_told_twice_has_two_digests() -> None:
+    hourly = Digest("hour", time(0, 15), "Europe/Berlin")
+    due = at("2026-10-24 23:15")  # 01:15; winter time begins at 03:00
+    for later in ("00:15", "01:15", "02:15"):
+        due = hourly.next(due)
+        assert due == at(f"2026-10-25 {later}")

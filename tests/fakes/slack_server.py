@@ -11,9 +11,11 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl
+
+from tests.fakes.post_server import PostServer, send
 
 WEBHOOK_PATH = "/services/T0SECRET/B0SECRET/xYzWebhookSecret"
 TOKEN = "xoxb-1234-verysecrettoken"
@@ -42,51 +44,16 @@ class Received:
     taken: bool
 
 
-class SlackServer:
-    """Use as a context; `received` grows under `arrived`."""
+class SlackServer(PostServer):
+    """`received` grows under `arrived`."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.received: list[Received] = []
         self.messages: dict[str, dict[str, Any]] = {}
         self.away = False  # answers 503 to everything
         self.permalinks = True  # tells where a message is
         self.script: deque[Answer] = deque()
-        self.arrived = threading.Condition()
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                if self.path == "/api/chat.getPermalink":
-                    server._permalink(self, dict(parse_qsl(raw.decode())))
-                else:
-                    server._answer(self, raw)
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Silent."""
-
-        class Quiet(ThreadingHTTPServer):
-            def handle_error(self, request: Any, client_address: Any) -> None:
-                """A client that went away is part of the play."""
-
-        self._http = Quiet(("127.0.0.1", 0), Handler)
-        self._http.daemon_threads = True
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
-
-    def __enter__(self) -> "SlackServer":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
-
-    @property
-    def base(self) -> str:
-        return f"http://127.0.0.1:{self._http.server_port}"
 
     @property
     def webhook_url(self) -> str:
@@ -102,11 +69,7 @@ class SlackServer:
 
     def wait(self, count: int, timeout_s: float = 10.0) -> list[Received]:
         """The requests received, once there are `count`."""
-        with self.arrived:
-            assert self.arrived.wait_for(lambda: len(self.received) >= count, timeout_s), (
-                f"{len(self.received)} of {count} requests arrived"
-            )
-            return list(self.received)
+        return self.wait_for(self.received, count, timeout_s)
 
     def _permalink(self, handler: BaseHTTPRequestHandler, asked: dict[str, str]) -> None:
         """Not one of the requests received: it posts nothing."""
@@ -114,9 +77,12 @@ class SlackServer:
         link = f"https://desk.slack.example/archives/{asked.get('channel')}/p{ts.replace('.', '')}"
         known = self.permalinks and ts in self.messages
         said = {"ok": True, "permalink": link} if known else {"ok": False, "error": "not_found"}
-        _send(handler, 200, {}, json.dumps(said))
+        send(handler, 200, {}, json.dumps(said))
 
-    def _answer(self, handler: BaseHTTPRequestHandler, raw: bytes) -> None:
+    def answer(self, handler: BaseHTTPRequestHandler, raw: bytes) -> None:
+        if handler.path == "/api/chat.getPermalink":
+            self._permalink(handler, dict(parse_qsl(raw.decode())))
+            return
         body = json.loads(raw or b"{}")
         answer = self.script.popleft() if self.script else self._usual(handler, body)
         with self.arrived:
@@ -131,7 +97,7 @@ class SlackServer:
             handler.close_connection = True
             handler.connection.close()
             return
-        _send(handler, answer.status, answer.headers, answer.body)
+        send(handler, answer.status, answer.headers, answer.body)
 
     def _usual(self, handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> Answer:
         if self.away:
@@ -165,16 +131,6 @@ class SlackServer:
             self.messages[ts] = body
             return Answer(body=json.dumps({"ok": True, "channel": CHANNEL_ID, "ts": ts}))
         return Answer(404, "no_service")
-
-
-def _send(handler: BaseHTTPRequestHandler, status: int, headers: dict[str, str], body: str) -> None:
-    data = body.encode()
-    handler.send_response(status)
-    for name, value in headers.items():
-        handler.send_header(name, value)
-    handler.send_header("Content-Length", str(len(data)))
-    handler.end_headers()
-    handler.wfile.write(data)
 
 
 def payload_problem(body: dict[str, Any]) -> str | None:
