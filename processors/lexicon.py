@@ -278,7 +278,10 @@ class Lexicon(dict[str, Entry | None]):
                         if not present:
                             here = entries[first:last]
                             present.update(*[e.lemmas for e in here if e is not None])
-                        if all(f.next.keys().isdisjoint(present) for f in node.far.values()):
+                        for far in node.far.values():
+                            if far.far or not far.next.keys().isdisjoint(present):
+                                break
+                        else:
                             continue
                     walk = walk or _Walk(tokens, entries, last, wanted, i, entry.flags, {})
                     walk.on(node, 0, at)
