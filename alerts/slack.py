@@ -110,7 +110,8 @@ class BotChannel:
         posted, where = answer.get("ts"), answer.get("channel")
         if not posted or not where:
             return Receipt(reference=posted)
-        link = None if first else self._permalink(where, posted)
+        opens = delivery.alert.story_id and not first
+        link = self._permalink(where, posted) if opens else None
         return Receipt(reference=f"{where}/{posted}", link=link)
 
     def _permalink(self, channel: str, ts: str) -> str | None:

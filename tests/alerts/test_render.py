@@ -103,7 +103,7 @@ def hostile_alerts() -> st.SearchStrategy[Alert]:
 
 
 hostile_cases = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 
 
