@@ -11,7 +11,7 @@ or the second country must do.
 
 The figures were found with benchmarks/stories.py on tests/alerts/events.jsonl, with events of odd
 and of even number looked at apart, and held against tests/alerts/briefs.jsonl, which was written
-before.
+before and prompted two of the conditions.
 """
 
 from collections.abc import Iterable, Sequence

@@ -5,7 +5,7 @@
 Quality: articles of labelled events (one a line: event, title, text, source, source_country,
 language, published) are flagged and decided in order of publication. A pair of articles counts
 as joined when some story holds both. Unless given, of tests/alerts/events.jsonl, which the
-figures of `alerts.joining` were found with, and briefs.jsonl, which they were not.
+figures of `alerts.joining` were found with, and briefs.jsonl, which they were held against.
 
 Speed, by CPU time: Reports on made events, with N stories open (10,000 unless given), each with a
 text of its own or a copy, 60 words drawn as often as words are (Zipf), and mostly a place.
