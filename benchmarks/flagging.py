@@ -78,6 +78,21 @@ def rate(work, texts: list[str], rounds: int = 3) -> float:
     return len(texts) / min(times)
 
 
+def rates(works, texts: list[str], rounds: int = 12, few: int = 5) -> list[float]:
+    """Texts a second of each of some works, done in turn on a few texts at a time, the best of
+    some rounds for these: what else the machine does then falls on all alike."""
+    parts = [texts[first : first + few] for first in range(0, len(texts), few)]
+    best = [[float("inf")] * len(parts) for _ in works]
+    for _ in range(rounds):
+        for at, part in enumerate(parts):
+            for work, times in zip(works, best, strict=True):
+                began = time.thread_time()
+                for text in part:
+                    work(text)
+                times[at] = min(times[at], time.thread_time() - began)
+    return [len(texts) / sum(times) for times in best]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("corpus", nargs="?", type=Path)
@@ -113,7 +128,7 @@ def main() -> None:
     for text in texts:
         flag(text)
     cold = len(texts) / (time.thread_time() - began)
-    bare_rate, bare_all, warm = rate(bare, texts), rate(bare_findall, texts), rate(flag, texts)
+    bare_rate, bare_all, warm = rates((bare, bare_findall, flag), texts)
     flagged = sum(bool(flagger.flag(Document("", text, "ar"))) for text in texts)
     tokens = statistics.mean(len(TOKEN.findall(text)) for text in texts)
 
