@@ -44,6 +44,8 @@ log = structlog.get_logger(__name__)
 
 HOPELESS_BATCH: Final = 500
 EXPIRY_LEAST_S: Final = 3600.0
+# So long a receiver fails before that is told: by the seventh try in a row, within two minutes.
+OUTAGE: Final = timedelta(seconds=45)
 STUCK_S: Final = 300.0  # channels have timeouts of their own, but for each piece of an answer
 LATER_S: Final = 1.0  # after which an edit looks again whether its message was sent
 # Slack: one message a second and channel, short bursts tolerated;
@@ -98,6 +100,8 @@ class Sender:
         self._expiry_s = EXPIRY_LEAST_S
         self._operators: str | None = None
         self._quarantined: dict[str, Quarantine] = {}
+        self._failing: dict[str, datetime] = {}  # since its first failure in a row
+        self._told: set[str] = set()  # of these, whose trouble somebody has been told of
 
     def configure(
         self, receivers: Sequence[Receiver], *, expiry_s: float, operators: str | None = None
@@ -205,7 +209,9 @@ class Sender:
                 self._rows.write(tx, conclusion.delivery, conclusion.due, outcome.at)
             concluded.append((outcome, conclusion))
         quarantined = self._quarantine(tx, concluded)
+        failing, told = self._outages(tx, concluded, quarantined)
         self._rows.commit(tx)
+        self._failing, self._told = failing, told
         self._returned.clear()
         for receiver, quarantine in quarantined.items():
             self._quarantined.pop(receiver, None)
@@ -240,6 +246,44 @@ class Sender:
                 text = f"receiver {receiver} takes messages again"
                 notice(tx, f"receiver/{receiver}", text, since=before.since, over=True)
         return found
+
+    def _outages(
+        self,
+        tx: Transaction,
+        concluded: Sequence[tuple[Outcome, Conclusion | None]],
+        quarantined: Mapping[str, Quarantine | None],
+    ) -> tuple[dict[str, datetime], set[str]]:
+        """A receiver that goes on failing (`OUTAGE`) is told of through another, once, and that it
+        is back. Returns who fails since when, and of whom that was told."""
+        failing, told = dict(self._failing), set(self._told)
+        for outcome, conclusion in concluded:
+            receiver, at = outcome.receiver, outcome.at
+            if conclusion is None or receiver not in self._couriers:
+                continue
+            about = f"receiver/{receiver}"
+            if conclusion.due is None and not conclusion.well:
+                continue  # it has answered: the message is at fault, or it refuses for good
+            if conclusion.well:
+                since = failing.pop(receiver, None)
+                if since is not None and receiver in told:
+                    text = f"receiver {receiver} takes messages again"
+                    notice(tx, about, text, since=since, over=True)
+                told.discard(receiver)
+                continue
+            since = failing.setdefault(receiver, at)
+            if receiver in told or at - since < OUTAGE:
+                continue
+            other = self._other({**quarantined, receiver: Quarantine(since, at)})
+            if other is not None:
+                minutes = max(round((at - since) / timedelta(minutes=1)), 1)
+                text = (
+                    f"receiver {receiver} has taken nothing for {minutes} min: "
+                    f"{conclusion.delivery.error}"
+                )
+                log.error("receiver_failing", receiver=receiver, since=since)
+                notice(tx, about, text, since=since, receiver=other)
+                told.add(receiver)
+        return failing, told
 
     def _other(self, found: Mapping[str, Quarantine | None]) -> str | None:
         """Who can be told of trouble: the operators, else any that is well."""

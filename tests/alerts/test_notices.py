@@ -104,6 +104,39 @@ def test_a_receiver_that_refuses_is_told_of_to_the_operators_until_it_is_well(
         assert third.received == []
 
 
+def test_a_receiver_that_is_down_is_told_of_within_two_minutes_and_when_it_is_back(
+    bench: Bench, slack: SlackServer
+) -> None:
+    began = datetime.now(UTC)
+    times = [began]
+    down = Answer(503, "down")
+    slack.script.extend([down] * 50)
+    with SlackServer() as operators:
+        bench.put(make_report("a1", seen=began))
+        bench.start(
+            bench.stage(
+                [hook(slack), hook(operators, "operators")],
+                Route("desk"),
+                operators="operators",
+                clock=lambda: times[0],
+            )
+        )
+        for tries in range(1, 8):  # each after the longest that the one before may put it off
+            bench.until(lambda n=tries: len(slack.received) == n)  # type: ignore[misc]
+            bench.until(lambda n=tries: bench.deliveries()[0].attempts == n)  # type: ignore[misc]
+            if tries < 7:
+                assert not operators.received
+                times[0] += timedelta(seconds=1.2 * 2 ** (tries - 1))
+        operators.wait(1)
+        assert times[0] - began <= timedelta(minutes=2)
+        slack.script.clear()
+        times[0] += timedelta(minutes=6)
+        operators.wait(2)
+        first, second = headlines(operators)
+        assert first.startswith("receiver desk has taken nothing for 1 min: ")
+        assert second == "receiver desk takes messages again"
+
+
 def test_operators_that_refuse_are_told_of_through_another(
     bench: Bench, slack: SlackServer
 ) -> None:
