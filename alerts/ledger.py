@@ -50,8 +50,8 @@ class Landed:
 
     decisions: Counter[str] = field(default_factory=Counter)
     held: Counter[str] = field(default_factory=Counter)  # by reason
-    # receiver, alert, since when, due
-    queued: list[tuple[str, str, datetime, datetime]] = field(default_factory=list)
+    # receiver, alert, its story, since when, due
+    queued: list[tuple[str, str, str, datetime, datetime]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,7 @@ class Pending:
     created: datetime
     alert: str
     receiver: str
+    story: str  # empty for an edit, which waits for nothing
     due: datetime
     queued: datetime
     reason: str | None
@@ -172,7 +173,7 @@ class Ledger:
         if report.source != CANARY:
             self._landed.decisions[decision.outcome] += 1
         self._landed.queued += [
-            (edit.receiver, edit.id, now, max(now, edit.not_before or now)) for edit in edits
+            (edit.receiver, edit.id, "", now, max(now, edit.not_before or now)) for edit in edits
         ]
 
     def on_alert(self, message: Message, tx: Transaction) -> None:
@@ -195,7 +196,7 @@ class Ledger:
         due = max(alert.not_before or now, now)
         tx.put(DELIVERIES, alert.id, encode(delivery), due=due)
         self._deliveries[alert.id] = alert.receiver
-        self._landed.queued.append((alert.receiver, alert.id, now, due))
+        self._landed.queued.append((alert.receiver, alert.id, alert.story_id, now, due))
 
     def _on_notice(self, alert: Alert, now: datetime, tx: Transaction) -> None:
         """To the operators; where it says that something is over, to who was told of it."""
@@ -223,7 +224,7 @@ class Ledger:
             self._landed.held["rate_limited"] += 1
         else:
             self._recent.note(("notices", receiver), now)
-            self._landed.queued.append((receiver, alert.id, now, due))
+            self._landed.queued.append((receiver, alert.id, alert.story_id, now, due))
 
     def pending(self) -> Sequence[Pending]:
         """Every delivery still due, in the order the messages were made."""
@@ -244,6 +245,7 @@ class Ledger:
                         created=delivery.alert.created,
                         alert=delivery.alert.id,
                         receiver=delivery.alert.receiver,
+                        story="" if delivery.edits else delivery.alert.story_id,
                         due=row.due,
                         queued=delivery.queued or delivery.alert.created,
                         reason=delivery.reason,

@@ -25,6 +25,7 @@ LOOKED_AT: Final = 256  # messages of a lane looked at for one that is due
 class _Waiting:
     due: datetime
     queued: datetime
+    story: str
 
 
 @dataclass(slots=True)
@@ -37,10 +38,19 @@ class _Lane:
     def head(self) -> Iterator[tuple[str, _Waiting]]:
         return islice(self.waiting.items(), LOOKED_AT)
 
+    def _firsts(self) -> Iterator[tuple[str, _Waiting]]:
+        """The oldest message on each story: what a story says next comes after it."""
+        stories: set[str] = set()
+        for alert, waiting in self.head():
+            if waiting.story not in stories:
+                yield alert, waiting
+            if waiting.story:
+                stories.add(waiting.story)
+
     def pick(self, now: datetime) -> str | None:
         if self.in_flight is not None or (self.hold is not None and now < self.hold):
             return None
-        ready = (alert for alert, waiting in self.head() if waiting.due <= now)
+        ready = (alert for alert, waiting in self._firsts() if waiting.due <= now)
         turn = self.failures // TRIES
         if turn == 0:
             return next(ready, None)
@@ -50,7 +60,7 @@ class _Lane:
     def next_at(self) -> datetime | None:
         if self.in_flight is not None or not self.waiting:
             return None
-        due = min(waiting.due for _, waiting in self.head())
+        due = min(waiting.due for _, waiting in self._firsts())
         return max(due, self.hold) if self.hold else due
 
 
@@ -70,9 +80,12 @@ class Outbox:
             key: self._buckets.get(key) or Bucket(interval_s, burst) for key in keys.values()
         }
 
-    def add(self, receiver: str, alert: str, *, due: datetime, queued: datetime) -> None:
-        """Take in a pending message, behind those of its receiver already here."""
-        self._lane(receiver).waiting.setdefault(alert, _Waiting(due, queued))
+    def add(
+        self, receiver: str, alert: str, *, due: datetime, queued: datetime, story: str = ""
+    ) -> None:
+        """Take in a pending message, behind those of its receiver already here; it never goes
+        before an earlier one on its `story`."""
+        self._lane(receiver).waiting.setdefault(alert, _Waiting(due, queued, story))
 
     def hold(self, receiver: str, until: datetime) -> None:
         """Send nothing to `receiver` before `until`."""

@@ -137,13 +137,17 @@ class Sender:
             self._outbox.hold(receiver, quarantine.until)
         self._outbox.clear()
         for each in pending:
-            self._outbox.add(each.receiver, each.alert, due=each.due, queued=each.queued)
+            self._outbox.add(
+                each.receiver, each.alert, due=each.due, queued=each.queued, story=each.story
+            )
             if each.reason == "rate_limited":
                 self._outbox.hold(each.receiver, each.due)
 
-    def add(self, receiver: str, alert: str, *, queued: datetime, due: datetime) -> None:
+    def add(
+        self, receiver: str, alert: str, *, story: str, queued: datetime, due: datetime
+    ) -> None:
         """A new row."""
-        self._outbox.add(receiver, alert, due=due, queued=queued)
+        self._outbox.add(receiver, alert, due=due, queued=queued, story=story)
 
     def well(self, receiver: str) -> bool:
         """Whether it took what it was last sent, as far as is known."""

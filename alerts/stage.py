@@ -194,8 +194,8 @@ class AlertStage:
                 self._alert_metrics.reports.labels(decision).inc(count)
             for reason, count in landed.held.items():
                 self._alert_metrics.held.labels(reason).inc(count)
-            for receiver, alert, queued, due in landed.queued:
-                self._sender.add(receiver, alert, queued=queued, due=due)
+            for receiver, alert, story, queued, due in landed.queued:
+                self._sender.add(receiver, alert, story=story, queued=queued, due=due)
         return consumed
 
     def _drain(self) -> None:

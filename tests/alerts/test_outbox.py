@@ -77,6 +77,18 @@ def test_a_receiver_that_asks_to_wait_again_and_again_is_told_in_order() -> None
     assert sent == ["d0", "d1", "d2"]
 
 
+def test_a_story_is_told_in_order_though_the_receiver_fails() -> None:
+    outbox = Outbox()
+    for number, story in enumerate("aab"):
+        outbox.add("desk", f"d{number}", due=NOW, queued=NOW, story=story)
+    tried: set[str] = set()
+    for now in range(0, 6000, 10):
+        for alert in take(outbox, now):
+            tried.add(alert)
+            fail(outbox, alert, now, now)
+    assert tried == {"d0", "d2"}
+
+
 def test_one_bad_message_does_not_block_those_behind_it() -> None:
     outbox = filled(desk=4)
     now, sent = 0.0, []
