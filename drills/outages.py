@@ -51,6 +51,7 @@ from streams.records import Alert, decode
 from tests.fakes.newssite import NewsSite
 
 DRAIN_S: Final = 420.0  # the longest wait between two tries of a receiver is five minutes
+FELT_S: Final = 60.0  # after a span, until a trouble must have been felt
 EVERY_S: Final = 0.5  # an article is published
 DAY_H: Final = 24
 EARLY_S: Final = 0.5  # that a try may be taken to come before its time: two clocks, rounded
@@ -77,10 +78,11 @@ class World:
     broken: list[str] = field(default_factory=list)  # promises, in words
     in_doubt: int = 0  # messages whose answer may have been cut off
 
-    def live(self, span_s: float) -> None:
-        """Go on publishing."""
+    def live(self, span_s: float, until: Callable[[], bool] = lambda: True) -> None:
+        """Go on publishing, for longer where the trouble has not been felt yet."""
         end = time.monotonic() + span_s
-        while time.monotonic() < end:
+        last = end + FELT_S
+        while (now := time.monotonic()) < end or (now < last and not until()):
             self.publisher.publish(1, self.hand.now())
             self.processes.check()
             time.sleep(EVERY_S)
@@ -108,7 +110,12 @@ def _moody(world: World, mood: str, span_s: float) -> list[Asked]:
     began = len(world.desk.asked)
     world.desk.turn(mood)
     try:
-        world.live(span_s)
+        world.live(
+            span_s,
+            lambda: (
+                len(world.wire.taken) > taken and (mood == GONE or len(world.desk.asked) > began)
+            ),
+        )
     finally:
         world.desk.turn(WELL)
     world.hold(len(world.wire.taken) > taken, f"a {mood} receiver delays no other")
@@ -142,6 +149,7 @@ def day(world: World, span_s: float) -> None:
     for _ in range(DAY_H):
         world.hand.write(ahead_s=world.hand.ahead_s + 3600)
         world.live(span_s / DAY_H)
+    world.live(0, lambda: len(world.wire.taken) > taken)
     world.hold(len(world.wire.taken) > taken, "a receiver away for a day delays no other")
     world.desk.turn(WELL)
     world.hand.write(ahead_s=world.hand.ahead_s + 360)  # the next try is due within minutes
@@ -179,7 +187,7 @@ def full(world: World, span_s: float) -> None:
     """The file may not grow by a page."""
     told = _told(world, "full")
     world.hand.write(pages=1)
-    world.live(span_s)
+    world.live(span_s, lambda: _told(world, "full") > told)
     world.hand.write(pages=ROOM)
     world.hold(_told(world, "full") > told, "a full disk is told")
 
@@ -197,7 +205,7 @@ def disk(world: World, span_s: float) -> None:
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
-    world.live(span_s)
+    world.live(span_s, lambda: _told(world, "full") > told)
     ballast.unlink()
     world.hold(_told(world, "full") > told, "a full disk is told")
 
@@ -240,10 +248,11 @@ def one_of_three(world: World, span_s: float) -> None:
 def cut(world: World, span_s: float) -> None:
     """Half of the connections to the broker are dropped."""
     assert world.log_way is not None
-    world.log_way.drop(True)
-    world.live(span_s)
-    world.hold(world.log_way.dropped > 0, "connections were dropped at all")
-    world.log_way.drop(False)
+    way = world.log_way
+    way.drop(True)
+    world.live(span_s, lambda: way.dropped > 0)
+    world.hold(way.dropped > 0, "connections were dropped at all")
+    way.drop(False)
 
 
 Trouble = Callable[[World, float], None]
