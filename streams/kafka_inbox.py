@@ -75,9 +75,9 @@ class Inbox:
         self.member.seek(self.positions)
 
     def fence(self) -> dict[TopicPartition, int]:
-        """A position to commit where none moves: by it a zombie is known."""
-        first = self.member.owned[0]
-        return {first: self.positions[first]}
+        """Positions to commit where none moves: by them a zombie is known, and whoever is given
+        one of these partitions waits for what is under way in it."""
+        return dict(self.positions)
 
     def move(self, tp: TopicPartition, offset: int) -> None:
         self.positions[tp] = offset

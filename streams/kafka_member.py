@@ -54,7 +54,7 @@ class Member:
             if assignment and not self._turns.leaving:
                 self._turns.given = False
                 self._cluster.metrics.rebalances.labels(self._stage).inc()
-                self._generation = self.metadata().generation_id
+                self._generation = self._consumer.group_metadata().generation_id
                 self.owned = tuple(sorted(assignment))
                 return True
             if left == 0:
@@ -68,7 +68,7 @@ class Member:
             return found
         self._turns.given = False
         self._cluster.metrics.rebalances.labels(self._stage).inc()
-        generation = self.metadata().generation_id
+        generation = self._consumer.group_metadata().generation_id
         is_next = generation == self._generation + 1 and not self._turns.lost
         self._turns.lost = False
         if not is_next or set(self._consumer.assignment()) != set(self.owned):
@@ -87,15 +87,21 @@ class Member:
         another took our name; it stops asking. Raises IdentityTaken."""
         name = self._cluster.options.instance
         for member_id in self._cluster.members(self._stage, name):
-            if member_id != self.metadata().member_id:
+            if member_id != self._consumer.group_metadata().member_id:
                 raise IdentityTaken(
                     f"another process works stage {self._stage} as instance {name!r}; give each"
                     " an `instance:` of its own"
                 )
 
     def metadata(self) -> Any:
-        """What the broker knows a living member by, for its commits."""
-        return self._consumer.group_metadata()
+        """What the broker knows us by, for a commit on what is ours. The client library joins
+        the group's next generation by itself, between two looks at what it gave: signed by that
+        one, a commit on partitions that are another's by now would be taken. Raises
+        OwnershipLost."""
+        group = self._consumer.group_metadata()
+        if group.generation_id != self._generation:
+            raise OwnershipLost(f"the partitions of stage {self._stage} were given out anew")
+        return group
 
     def start(self) -> dict[TopicPartition, int]:
         """Where the stage stands in each partition of ours. One it has never read is begun at

@@ -8,6 +8,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -212,6 +213,10 @@ class TestNames:
                     stage.poll(1, 0.2)
 
 
+def _generation(member: Any) -> int:
+    return int(member._consumer.group_metadata().generation_id)
+
+
 class TestPartitions:
     def test_two_instances_share_the_articles_and_repeat_none(self, open_as: Opener) -> None:
         writer = seated(open_as("writer"), "collect")
@@ -251,6 +256,26 @@ class TestPartitions:
                 thread.join()
         assert relayed["two"] > 0
         assert sorted(keys(log.read(FLAGS))) == names[:written]
+
+    def test_what_a_later_generation_would_sign_is_not_committed(self, open_as: Opener) -> None:
+        """The client library joins the next generation by itself, and whoever commits only
+        afterwards may write rows of sites that are another's by now."""
+        one = seated(open_as("one"), "collect")
+        member = one._member  # type: ignore[attr-defined]
+        assert member is not None
+        before = member.metadata().generation_id
+        joining = threading.Thread(target=lambda: open_as("two").stage("collect").acquire(LONG_S))
+        joining.start()
+        try:
+            wait_until(lambda: member._poll(0.05, 1) is None or _generation(member) > before)
+            member._turns.given = False  # as where it was given out behind our back
+            tx = Transaction()
+            tx.put(FEEDS, "site/feed", b"", partition_key="site")
+            with pytest.raises(OwnershipLost):
+                one.commit(tx)
+        finally:
+            joining.join()
+        assert list(open_as("reader").read(FEEDS)) == []
 
     def test_collectors_divide_the_sites_and_what_belongs_to_them(self, open_as: Opener) -> None:
         sites = [f"site-{number}.example" for number in range(40)]
