@@ -272,15 +272,16 @@ def test_a_secret_from_the_environment_makes_no_secret_of_the_file(
 
 # --- with mounts and a network of its own -------------------------------------------------------
 
-FULL = "mount -t tmpfs -o size=300k t {0} && cp {0}.yaml {0}/rasid.yaml && (cat /dev/zero > {0}/f;"
-READ_ONLY = "mount -t tmpfs t {0} && cp {0}.yaml {0}/rasid.yaml && mount -o remount,ro {0} && (:;"
+FULL = "mount -t tmpfs -o size=300k t {0} && cp {0}.yaml {0}/rasid.yaml && {{ cat /dev/zero >{0}/f;"
+READ_ONLY = "mount -t tmpfs t {0} && cp {0}.yaml {0}/rasid.yaml && mount -o remount,ro {0} && {{ :;"
 
 
 def mounted(how: str, folder: Path, config: str, then: str = 'exec "$0" -m rasid "$@"') -> str:
-    """A shell's command that mounts `folder` so, with rasid.yaml in it, and goes on."""
+    """A shell's command that mounts `folder` so, with rasid.yaml in it, and goes on. What comes
+    then takes the shell's place, so that it ends when that is killed."""
     folder.mkdir()
     folder.with_name(folder.name + ".yaml").write_text(config.replace("HERE", str(folder)))
-    return f"{how.format(folder)} {then})"
+    return f"{how.format(folder)} {then}; }}"
 
 
 HERE = "log: sqlite://HERE/rasid.db\nserve: none\n"
