@@ -129,14 +129,24 @@ class Member:
 
     def leave(self) -> None:
         """Give up what is ours at once, if a broker answers; else the session ends by itself."""
-        with contextlib.suppress(kafka_errors.KafkaError):
-            self._consumer.close(timeout_ms=1000)
-            self._cluster.leave(self._stage)
+        if self._close():
+            with contextlib.suppress(kafka_errors.KafkaError):
+                self._cluster.leave(self._stage)
 
     def drop(self) -> None:
         """Let the connections go and stay a member, as a process that was killed does."""
-        with contextlib.suppress(kafka_errors.KafkaError):
+        self._close()
+
+    def _close(self) -> bool:
+        """Whether the brokers could be told. Where not, the client library leaves its thread
+        behind, which would go on asking for them."""
+        try:
             self._consumer.close(timeout_ms=1000)
+        except kafka_errors.KafkaError:
+            with contextlib.suppress(kafka_errors.KafkaError):
+                self._consumer._client.close()
+            return False
+        return True
 
 
 class _Turns(ConsumerRebalanceListener):  # type: ignore[misc]
