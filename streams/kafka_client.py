@@ -5,8 +5,8 @@ log's words.
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Final
+from contextlib import contextmanager, suppress
+from typing import Any, Final, TypeVar
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka import errors as kafka_errors
@@ -15,6 +15,8 @@ from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAs
 
 from streams.errors import LogUnavailable, OwnershipLost
 from streams.kafka_options import KafkaOptions, Security
+
+T = TypeVar("T")
 
 RECORD_BYTES: Final = 1_000_000  # of one record, key and headers with it; the broker's own limit
 # is 1,048,588 bytes a batch unless configured
@@ -36,7 +38,8 @@ ClusterMetadata.DEFAULT_CONFIG["retry_backoff_ms"] = LEADERS_MS
 def consumer(options: KafkaOptions, *, wait_ms: int = 250, **settings: Any) -> KafkaConsumer:
     """Reads only what is committed; commits nothing by itself. `wait_ms` is how long a broker
     may keep a request that it has nothing for; until it answers, it is asked nothing else."""
-    return KafkaConsumer(
+    return _made(
+        KafkaConsumer,
         **_common(options),
         isolation_level="read_committed",
         enable_auto_commit=False,
@@ -62,7 +65,8 @@ def member(options: KafkaOptions, group: str) -> KafkaConsumer:
 
 
 def producer(options: KafkaOptions, transactional_id: str) -> KafkaProducer:
-    return KafkaProducer(
+    return _made(
+        KafkaProducer,
         **_common(options),
         transactional_id=transactional_id,
         transaction_timeout_ms=int(TRANSACTION_S * 1000),
@@ -77,7 +81,23 @@ def producer(options: KafkaOptions, transactional_id: str) -> KafkaProducer:
 
 
 def admin(options: KafkaOptions) -> KafkaAdminClient:
-    return KafkaAdminClient(**_common(options), retry_backoff_ms=BACKOFF_MS)
+    return _made(KafkaAdminClient, **_common(options), retry_backoff_ms=BACKOFF_MS)
+
+
+def _made(kind: type[T], **settings: Any) -> T:
+    """A client. Where no broker answers, its constructor raises after it has started a thread
+    for its connections, and nobody else could end that: a wait for a broker of a day would leave
+    thousands."""
+    client = kind.__new__(kind)
+    try:
+        client.__init__(**settings)  # type: ignore[misc]
+    except BaseException:
+        inner = getattr(client, "_client", None)
+        if inner is not None:
+            with suppress(kafka_errors.KafkaError, OSError):
+                inner.close()
+        raise
+    return client
 
 
 def _common(options: KafkaOptions) -> dict[str, Any]:

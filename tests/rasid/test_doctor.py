@@ -611,6 +611,9 @@ def test_a_broker_that_is_there_and_one_that_is_not(tmp_path: Path, broker: Brok
     assert (whole.status, whole.said) == ("ok", "answers; all topics are there, 0 wait")
     other = looked_at(f"{broker.url}/doctor?partitions=3")
     assert "has 12 partitions, not 3" in other.said
+    before = set(threading.enumerate())
     gone = looked_at("kafka://127.0.0.1:1")
     assert gone.status == "wrong"
+    asking = {t.name for t in threading.enumerate() if t not in before}
+    assert not asking  # for a broker that is not there
     assert gone.todo == "is a broker up, and is `log:` right?"

@@ -32,7 +32,7 @@ def labelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run(*arguments: str, code: int = 0) -> str:
     result = CliRunner().invoke(app, ["rules", *arguments])
     assert result.exit_code == code, result.output
-    return result.output
+    return result.stdout
 
 
 def test_eval_counts_misses_and_false_alarms(labelled: Path) -> None:

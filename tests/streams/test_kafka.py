@@ -48,12 +48,23 @@ def url(broker: Brokers) -> str:
 def open_as(url: str) -> Iterator[Opener]:
     """The log, as an instance by that name sees it."""
     logs: list[Log] = []
+    stages: list[Stage] = []
 
     def opener(instance: str, url: str = url) -> Log:
-        logs.append(open_log(url, clock=lambda: datetime.now(UTC), instance=instance))
-        return logs[-1]
+        log = open_log(url, clock=lambda: datetime.now(UTC), instance=instance)
+        give = log.stage
+
+        def stage(name: str, reads: Sequence[str] = ()) -> Stage:
+            stages.append(give(name, reads))
+            return stages[-1]
+
+        log.stage = stage  # type: ignore[method-assign]
+        logs.append(log)
+        return log
 
     yield opener
+    for stage in stages:  # whose clients would go on in the tests that follow
+        stage.close()
     for log in logs:
         log.close()
 
