@@ -292,7 +292,8 @@ class Sender:
     def _other(self, found: Mapping[str, Quarantine | None]) -> str | None:
         """Who can be told of trouble: the operators, else any that is well."""
         troubled = {name for name, each in (self._quarantined | dict(found)).items() if each}
-        names = [self._operators, *self._couriers] if self._operators else [*self._couriers]
+        people = [name for name in self._couriers if name != CANARY]
+        names = [self._operators, *people] if self._operators else people
         return next((name for name in names if name not in troubled and self.well(name)), None)
 
     def _recorded(self, outcome: Outcome, conclusion: Conclusion | None) -> None:
