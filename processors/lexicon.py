@@ -118,6 +118,7 @@ class Lexicon(dict[str, Entry | None]):
         self._forms: dict[str, list[tuple[int, int]]] = {}
         self.apart = 0  # concepts whose terms are not made one with others of the same words
         self._plain: dict[int, Term] = {}
+        self._entries: dict[tuple[tuple[int, int], ...], Entry] = {}  # many tokens share one
         self.sign: Callable[[tuple[int, ...]], Sign | None] = lambda lemmas: None
         # Of each term: concepts, its words, how many others may stand before each.
         self.phrases: list[tuple[int, list[tuple[int, ...]], list[int]]] = []
@@ -154,6 +155,10 @@ class Lexicon(dict[str, Entry | None]):
         self.phrases.append((term.mask, slots, gaps))
         if self:
             self.clear()
+
+    def clear(self) -> None:
+        super().clear()
+        self._entries.clear()
 
     def met(self, text: list[str]) -> Counter[int]:
         """How often each lemma is met."""
@@ -203,6 +208,14 @@ class Lexicon(dict[str, Entry | None]):
                         found[lemma] = flags
         if not found:
             return None
+        key = tuple(found.items())
+        entry = self._entries.get(key)
+        if entry is None:
+            entry = self._entries[key] = self._entry(found)
+        return entry
+
+    def _entry(self, found: dict[int, int]) -> Entry:
+        """What a token of these lemmas may be, each with the flags of its clitics."""
         terms: dict[int, Term] = {}
         nodes = []
         all_flags = potential = 0

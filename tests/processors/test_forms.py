@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
+from processors import arabic
 from processors.lexicon import CLASSES, NORMALISERS, Lexicon, Term
 
 TABLE = yaml.safe_load((Path(__file__).parent / "forms.yaml").read_text(encoding="utf-8"))
@@ -57,3 +60,10 @@ def test_presentation_forms_and_persian_letters_are_read() -> None:
     assert knows("اتفاق", "ﺍﺗﻔﺎﻕ")
     assert knows("إيران", "ایران")
     assert knows("فاغنر", "ڤاغنر")
+
+
+@given(st.text(alphabet=[*map(chr, range(0x0600, 0x0700)), "\u200c", "\ufefb", "\ufc60", "a", "7"]))
+def test_the_quick_way_of_folding_gives_what_camel_tools_gives(raw: str) -> None:
+    clean = raw.translate(arabic._TABLE)
+    slow = arabic._normalised(clean)
+    assert arabic.fold(raw) == (slow.replace("يء", "ي") if slow.endswith("يء") else slow).lower()
