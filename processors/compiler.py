@@ -177,9 +177,12 @@ class _Compiler:
         )  # fmt: skip
 
     def _check_anchors(self, theme: Theme, masks: Mapping[str, int]) -> None:
-        """A sentence is only looked at when it has an anchor: each rule needs one."""
+        """A sentence is only looked at when it has an anchor: each rule needs one, but for
+        companions, which are looked for where others are found."""
         anchored = {self.bits[name] for name, mask in masks.items() if mask & theme.anchors}
         for rule in theme.rules:
+            if rule.companion:
+                continue
             bits = ({bit for bit in self.bits.values() if bit & item} for item in rule.items)
             if not any(of <= anchored for of in bits):
                 raise rule.word.error(
@@ -356,6 +359,7 @@ class _Compiler:
             negated=str(body.get("negated", "drop")),
             reads_as=str(reads_as) if reads_as is not None else None,  # type: ignore[arg-type]
             fallback=str(body.get("fallback") or ""),
+            companion=body.get("companion", False),
             fire=tuple(_strings(examples.get("fire"))),
             quiet=tuple(_strings(examples.get("quiet"))),
             word=word,

@@ -124,6 +124,8 @@ def _nearly(
         for rule in theme.rules:
             if (rule.id, id(scene)) in did or (rule.fallback and found):
                 continue
+            if rule.companion and not found:
+                continue
             lacks = _lacks(reading, theme, rule, part, scene)
             if lacks:
                 yield Near(rule, lacks, _quote(part, scene))

@@ -86,19 +86,25 @@ class Flagger:
         """Every match of a theme's rules that counts, below the threshold too."""
         if theme.quiet and _is_quiet(theme.quiet, reading.scenes):
             return []
-        certain = self._search(reading, theme, False)
-        if not any(item.score >= theme.threshold for item in certain):
-            certain += self._search(reading, theme, True)
-        return _overridden(theme, certain)
+        found = self._search(reading, theme, fallback=False)
+        if not any(item.score >= theme.threshold for item in found):
+            found += self._search(reading, theme, fallback=True)
+        if any(item.score >= theme.threshold for item in found):
+            found += self._search(reading, theme, companion=True)
+        return _overridden(theme, found)
 
-    def _search(self, reading: Reading, theme: Theme, fallback: bool) -> list[Found]:
-        """All matches of a theme's rules, or of those to fall back on."""
+    def _search(
+        self, reading: Reading, theme: Theme, *, fallback: bool = False, companion: bool = False
+    ) -> list[Found]:
+        """All matches of a theme's rules, of those to fall back on, or of the companions."""
         found = []
         for part, scene, rules in reading.live:
-            if not scene.mask & theme.anchors:
+            if not companion and not scene.mask & theme.anchors:
                 continue
             for rule in rules:
-                if rule.theme != theme.name or bool(rule.fallback) != fallback:
+                if rule.theme != theme.name or rule.companion != companion:
+                    continue
+                if not companion and bool(rule.fallback) != fallback:
                     continue
                 if reading.bars(rule, scene):
                     continue

@@ -67,13 +67,7 @@ def read(book: Rulebook, document: Document, *, whole: bool = False) -> Reading 
     """Take a document apart. None when no rule can match it, unless the `whole` of it is
     wanted, every sentence in full (for explaining)."""
     parts = [_part(book, "title", document.title), _part(book, "text", document.text)]
-    live = {
-        id(sentence): rules
-        for part in parts
-        for sentence, told in book.glance.live(part.tokens, part.entries, part.sentences)
-        for rules in [_matching(book, part, sentence, _possible(book, sentence, told))]
-        if rules
-    }
+    live = _live(book, parts)
     if not live and not whole:
         return None
     caption, related = book.mask("caption"), book.mask("related")
@@ -106,6 +100,32 @@ def _part(book: Rulebook, name: Literal["title", "text"], raw: str) -> Part:
     tokens = words(joined(raw) if book.script == "latin" else raw)
     entries = list(map(book.lexicon.__getitem__, tokens))
     return Part(name, raw, tokens, entries, sentences(tokens, headline=name == "title"))
+
+
+def _live(book: Rulebook, parts: Iterable[Part]) -> dict[int, tuple[Rule, ...]]:
+    """By sentence, the rules that may match it: companions where others of their theme may
+    match somewhere."""
+    glances = [
+        (part, sentence, tuple(_possible(book, sentence, told)))
+        for part in parts
+        for sentence, told in book.glance.live(part.tokens, part.entries, part.sentences)
+    ]
+    live: dict[int, tuple[Rule, ...]] = {}
+    themes: set[str] = set()
+    for companion in (False, True):
+        for part, sentence, possible in glances:
+            asked = [
+                rule
+                for rule in possible
+                if rule.companion == companion and (not companion or rule.theme in themes)
+            ]
+            rules = _matching(book, part, sentence, asked) if asked else ()
+            if rules:
+                live[id(sentence)] = live.get(id(sentence), ()) + rules
+        if not live:
+            break
+        themes = {rule.theme for rules in live.values() for rule in rules}
+    return live
 
 
 def _possible(book: Rulebook, sentence: Sentence, told: int) -> Iterator[Rule]:

@@ -81,6 +81,7 @@ class RuleFile(_Model):
     fallback: Literal["lead", "anywhere"] | SkipJsonSchema[None] = Field(
         None, description="counts only where the theme has nothing else"
     )
+    companion: bool = Field(False, description="counts only where the theme has something else")
     examples: ExamplesFile = ExamplesFile()
     false_alarms: Texts = Field([], description="what it is known to fire on wrongly")
     references: Texts = Field([], description="where the pattern was seen, or is described")

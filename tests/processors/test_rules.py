@@ -51,6 +51,24 @@ def test_a_users_folder_adds_a_theme(tmp_path: Path) -> None:
     assert flagger.digest != load_flagger(check_examples=False).digest
 
 
+COMPANION = """\
+  - id: named
+    development: negotiated
+    companion: true
+    match: [listed]
+    examples: {fire: [تم تبادل أسرى بين الطرفين في تعز. وسلمت القوائم.], quiet: [سلمت القوائم.]}
+"""
+
+
+def test_a_companion_counts_where_its_theme_has_something_else(tmp_path: Path) -> None:
+    text = GOOD.replace("rules:", "  listed: {nouns: [قائمة|قوائم]}\nrules:") + COMPANION
+    flagger = load_flagger([folder(tmp_path, text)])
+    alone = flagger.flag(Document("", "أعلنت القوائم. وقع هجوم في تعز.", "ar"))
+    beside = flagger.flag(Document("", "أعلنت القوائم. تم تبادل أسرى في تعز.", "ar"))
+    assert [flag.development for flag in alone] == []
+    assert {flag.development for flag in beside} == {"agreed", "negotiated"}
+
+
 @pytest.mark.parametrize(
     ("old", "new", "reason", "word"),
     [
