@@ -186,7 +186,7 @@ def inflect(parts: list[str]) -> set[str]:
         forms |= {past[:-2] + past[-1] + e for e in ("ت", "نا", "تم", "ن")}
     if past.endswith(("ا", "ي")) and len(past) > 2:
         stem = past[:-1]
-        forms |= {stem + e for e in ("ت", "تا", "وا", "و", "يا", "ي", "ين", "ينا")}
+        forms |= {stem + e for e in ("ت", "تا", "وا", "و", "يا", "ي", "ين", "ينا", "يت", "يتا")}
         # ى is written ا before a pronoun (أنهاه); never alone, where it would be أنها
         forms |= {f"{stem}ا{pronoun}" for pronoun in ("ه", "ها", "هم", "هما")}
     else:
