@@ -12,6 +12,7 @@ scrape: in one process, no daemon; every feed known in full, one in five failing
 
 import argparse
 import os
+import re
 import signal
 import socket
 import statistics
@@ -137,17 +138,20 @@ def idle(feeds: int, seconds: float) -> None:
     print(f"idle, {feeds} feeds: {100 * used / took:.2f} % of a core over {took:.0f} s")
 
 
-def probe(port: int, seconds: float) -> dict[str, list[float]]:
-    """Seconds that each answer took."""
+def probe(port: int, seconds: float) -> tuple[dict[str, list[float]], float]:
+    """Seconds that each answer took; the age of the oldest text of /metrics."""
     took: dict[str, list[float]] = {"/metrics": [], "/healthz": []}
+    oldest_s = 0.0
     began = time.monotonic()
     while time.monotonic() - began < seconds:
         for path, times in took.items():
             asked = time.monotonic()
-            get(port, path)
+            answer = get(port, path)
             times.append(time.monotonic() - asked)
+            if found := re.search(rb"\nrasid_metrics_rendered_timestamp_seconds (\S+)", answer):
+                oldest_s = max(oldest_s, time.time() - float(found[1]))
             time.sleep(0.05)
-    return took
+    return took, oldest_s
 
 
 def answers(seconds: float) -> None:
@@ -180,7 +184,7 @@ def answers(seconds: float) -> None:
                 time.sleep(0.2)
             before = sample(mine, 'rasid_records_out_total{stage="collect"}')
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as prober:
-                took = prober.submit(probe, mine, seconds).result()
+                took, oldest_s = prober.submit(probe, mine, seconds).result()
             total = sample(mine, 'rasid_records_out_total{stage="collect"}')
             articles, size = total - before, sample(mine, "rasid_log_file_bytes")
             stop.set()
@@ -191,6 +195,7 @@ def answers(seconds: float) -> None:
         cuts = statistics.quantiles(times, n=100)
         row = (cuts[49], cuts[94], cuts[98], max(times))
         print(f"| {path} | " + " | ".join(f"{1000 * s:.0f}" for s in row) + " |")
+    print(f"/metrics at most {oldest_s:.1f} s old; load average {os.getloadavg()[0]:.1f}")
 
 
 def scrape(count: int) -> None:

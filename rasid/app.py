@@ -49,6 +49,7 @@ from rasid.canary import RULES as CANARY_RULES
 from rasid.canary import Canary, CanaryMetrics
 from rasid.config import Config, ReceiverPart, RoutePart, serve_address
 from rasid.configfile import load
+from rasid.exposition import Exposition
 from rasid.logs import redaction
 from rasid.metrics import DaemonMetrics, LogFile, make_registry
 from rasid.serve import Endpoint, bind
@@ -278,10 +279,11 @@ class App:
         environment_proxies()  # one that is none is told now
         self.registry = make_registry()
         self.registry.register(LogFile(log_file(log_url(config))))
+        exposition = Exposition(self.registry)
         self._endpoint = None
         if config.serve != "none":
             self._endpoint = Endpoint(
-                bind(*serve_address(config.serve)), self.registry, self.unready, self._atom
+                bind(*serve_address(config.serve)), exposition, self.unready, self._atom
             )
         self._log: Log = configured_log(config, clock, LogMetrics(self.registry))
         canary_metrics = CanaryMetrics(self.registry)

@@ -10,6 +10,7 @@ from prometheus_client import Counter
 
 from rasid.app import App
 from rasid.config import Config
+from rasid.exposition import Exposition
 from rasid.metrics import make_registry
 from rasid.serve import Endpoint, bind
 from streams.errors import ConfigError
@@ -24,7 +25,7 @@ def unable() -> dict[str, str]:
 def endpoint(unable: dict[str, str]) -> Iterator[Endpoint]:
     registry = make_registry()
     Counter("rasid_things", "Things.", registry=registry).inc(3)
-    served = Endpoint(bind("127.0.0.1", 0), registry, lambda: unable)
+    served = Endpoint(bind("127.0.0.1", 0), Exposition(registry), lambda: unable)
     served.start()
     yield served
     assert served.close(5)
