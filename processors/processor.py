@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from processors.atlas import Atlas
 from processors.flagger import Document, Flagger
+from processors.happened import dated
 from processors.lead import Lead, read_lead
 from processors.sketch import sketch
 from streams.log import Clock, Message, Stage, Transaction
@@ -96,7 +97,10 @@ def report(
         sketch=sketch(article.text),
         credited=credited(article.text),
         rules=digest,
-        flags=tuple(flags),
+        flags=tuple(
+            dated(flag, article.title, article.text, article.published, article.country)
+            for flag in flags
+        ),
         words=lead.words,
         countries=lead.countries,
         places=lead.places,

@@ -18,7 +18,7 @@ characters (Python's `str` indices) of the raw title or text, end exclusive.
 | Settled    | table rasid.settled                 | letter id    | one partition |
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final, Literal, TypeVar
 
 import msgspec
@@ -114,6 +114,17 @@ class Quantity(msgspec.Struct, frozen=True, kw_only=True):
 Status = Literal["asserted", "reported", "denied", "conditional", "called_for", "expected", "past"]
 
 
+PartOfDay = Literal["", "dawn", "morning", "noon", "afternoon", "evening", "night"]
+
+
+class Happened(msgspec.Struct, frozen=True, kw_only=True):
+    """When it happened, as the article tells: a day of the source's calendar, or a part of it."""
+
+    day: date
+    part: PartOfDay = ""
+    text: str = ""  # as written
+
+
 class Flag(msgspec.Struct, frozen=True, kw_only=True):
     """One development found in one article, with its evidence."""
 
@@ -130,6 +141,7 @@ class Flag(msgspec.Struct, frozen=True, kw_only=True):
     installations: tuple[str, ...] = ()  # of the places, the oil and gas installations
     actors: tuple[str, ...] = ()
     quantities: tuple[Quantity, ...] = ()
+    happened: Happened | None = None  # only where the quote says when
 
 
 class Report(Record, frozen=True, kw_only=True):

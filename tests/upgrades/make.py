@@ -108,6 +108,8 @@ def _value(info: inspect.Type) -> Any:
             return {"مفتاح": _value(value)}
         case inspect.DateTimeType():
             return AT
+        case inspect.DateType():
+            return AT.date()
         case inspect.BoolType():
             return True
         case inspect.IntType():
