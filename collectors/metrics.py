@@ -40,7 +40,8 @@ class FeedNow(Protocol):
 
 class FeedSeries(Collector):
     """How each feed stands, read off its state when Prometheus asks, so that thousands of
-    feeds cost a poll nothing. A feed without a value yet has no series."""
+    feeds cost a poll nothing. A feed that was never well counts from its first failure, so that
+    what never worked is told as what no longer does; one not polled yet has no series."""
 
     def __init__(self) -> None:
         self._feeds: tuple[FeedNow, ...] = ()
@@ -50,15 +51,25 @@ class FeedSeries(Collector):
         self._feeds = tuple(feed for feed in feeds if feed.labels[0] != CANARY)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        success = _feed_gauge("last_success_timestamp_seconds", "When a feed last answered well.")
-        new = _feed_gauge("last_new_timestamp_seconds", "When a feed last listed a new entry.")
+        success = _feed_gauge(
+            "last_success_timestamp_seconds",
+            "When a feed last answered well; when it was first asked, until it has.",
+        )
+        new = _feed_gauge(
+            "last_new_timestamp_seconds",
+            "When a feed last listed a new entry; when it was first asked, until it has.",
+        )
         interval = _feed_gauge("interval_seconds", "Time between polls that its rhythm asks for.")
         gap = _feed_gauge(
             "longest_gap_seconds", "Longest time between two of its latest 21 entries."
         )
         for feed in self._feeds:
             state, labels = feed.state, feed.labels
-            for family, at in ((success, state.last_success), (new, state.last_new)):
+            answered = state.last_success or state.failing_since
+            for family, at in (
+                (success, answered),
+                (new, state.last_new or state.first_polled or answered),
+            ):
                 if at is not None:
                     family.add_metric(labels, _whole_seconds(at))
             if state.interval_s:
@@ -139,9 +150,9 @@ class CollectMetrics:
         for state in STATES:
             self.feeds.labels(state).set(0)
 
-    def move_feed(self, before: str | None, after: str) -> None:
+    def move_feed(self, feed: FeedNow, before: str | None, after: str) -> None:
         """A feed went from one state to another; from None when it is new here."""
-        if before == after:
+        if before == after or feed.labels[0] == CANARY:
             return
         if before is not None:
             self._states[before] -= 1

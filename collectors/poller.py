@@ -102,7 +102,7 @@ class Poller:
             decision = await self._ledger.decide(decide)
             polled.state = decision.state
         before, polled.condition = polled.condition, condition(decision.state, now)
-        self._metrics.move_feed(before, polled.condition)
+        self._metrics.move_feed(polled, before, polled.condition)
         self._metrics.count_poll(polled, decision)
         if isinstance(came, Failed):
             log.info("poll_failed", feed=polled.feed.url, source=polled.source.id,

@@ -106,7 +106,7 @@ class Work:
             if state is None:
                 state = FeedState(source=source.id, url=url, site=site_of(url))
             polled = self._feeds[url] = Polled(source, feed, state, condition(state, now))
-            self._metrics.move_feed(None, polled.condition)
+            self._metrics.move_feed(polled, None, polled.condition)
             if (wait_s := rests_s(state, due, now)) > 0:
                 self._visits.site(url).pause(wait_s)
             at_once = now + timedelta(seconds=number * spread_s)

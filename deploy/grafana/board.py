@@ -362,13 +362,13 @@ def stages() -> list[Any]:
     return [
         lines(
             "Records in",
-            "Consumed and committed.",
+            "Consumed and committed; of process and alert with the canary's.",
             (increase("stage", "rasid_records_in_total"), "{{stage}}"),
             span=6,
         ),
         lines(
             "Records out",
-            "Written to a topic.",
+            "Written to a topic; of process and alert with the canary's.",
             (increase("stage", "rasid_records_out_total"), "{{stage}}"),
             span=6,
         ),

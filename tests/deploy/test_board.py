@@ -68,7 +68,8 @@ def facts(scene: Scene) -> Facts:
         entry = decode(Entry, message.value)
         if entry.reason:
             found.reasons.add((entry.reason,))
-    found.feeds = [decode(FeedState, message.value) for message in scene.log.read(FEEDS)]
+    known = (decode(FeedState, message.value) for message in scene.log.read(FEEDS))
+    found.feeds = [state for state in known if state.source != CANARY]
     for message in scene.log.read(DELIVERIES):
         delivery = decode(Delivery, message.value)
         to = found.waiting if delivery.status == "pending" else found.sent_to
@@ -127,6 +128,7 @@ DEMO = {
 }  # fmt: skip
 RECEIVERS = {("here",), ("desk",), ("editors",), ("nobody",), (CANARY,)}
 TORN, QUIET = ("akhbar-mubtura",), ("quiet",)
+PAGE = ("bawaba-muntaqila",)  # a web page in a feed's place: never well, told since first asked
 
 # Panel → for each of its queries, what its answer must be.
 Check = Callable[[Answer, Facts], bool]
@@ -165,16 +167,14 @@ EXPECTED: dict[str, list[Check]] = {
     "Entries waiting": [lambda a, f: a.number >= 0],
     "Sources, the longest silent first": [
         lambda a, f: (
-            set(a.by("source")) == DEMO | {QUIET}
+            set(a.by("source")) == DEMO | {QUIET, TORN, PAGE}
             and max(a.by("source"), key=lambda s: a.by("source")[s]) == QUIET
         ),
         lambda a, f: a.by("source")[QUIET] == 3600 and set(a.by("source")) == DEMO | {QUIET},
-        lambda a, f: set(a.by("source")) == DEMO | {QUIET, TORN},
+        lambda a, f: set(a.by("source")) == DEMO | {QUIET, TORN, PAGE},
         lambda a, f: a.by("source")[TORN] == 120,
     ],
-    "Failed polls by source": [
-        lambda a, f: a.by("source", "reason")["bawaba-muntaqila", "html_instead"] >= 1
-    ],
+    "Failed polls by source": [lambda a, f: a.by("source", "reason")[*PAGE, "html_instead"] >= 1],
     "Pages by outcome": [lambda a, f: a.above_zero("outcome") == {("article",), ("entry_text",)}],
     "Page failures by reason": [lambda a, f: a.above_zero("reason") == f.reasons],
     "Records in": [lambda a, f: a.above_zero("stage") == ALL],

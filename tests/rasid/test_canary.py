@@ -262,6 +262,7 @@ def test_it_goes_the_whole_road_and_reaches_nobody_else(
     assert f'rasid_canary_road_seconds{{receiver="{CANARY}"}}' in metrics
     assert f'rasid_alerts_total{{outcome="sent",receiver="{CANARY}"}}' in metrics
     for none in (
+        'rasid_feeds{state="well"} 0.0',
         'rasid_pages_total{outcome="article"} 0.0',
         'rasid_reports_total{decision="opened"} 0.0',
         'rasid_entries_total{kind="new"} 0.0',

@@ -14,7 +14,7 @@ from collectors.polls import PollDecision
 from rasid.app import App
 from rasid.config import Config
 from rasid.metrics import DaemonMetrics, LogFile
-from streams.records import FeedState
+from streams.records import CANARY, FeedState
 
 NOW = datetime(2024, 5, 1, 12, 30, 15, 123456, tzinfo=UTC)
 MOST_BYTES = 2_000_000
@@ -64,6 +64,41 @@ def test_how_a_feed_stands_is_read_off_its_state() -> None:
     )
     metrics.watch([])
     assert sample("interval_seconds", "1") is None
+
+
+def test_a_feed_that_was_never_well_is_told_since_it_was_first_asked() -> None:
+    """Else what never worked would be missed by every rule on what no longer does."""
+    registry = CollectorRegistry()
+    metrics = CollectMetrics(registry)
+    day = timedelta(days=1)
+    desk = source("desk", feeds=2)
+    metrics.watch(
+        [
+            polled(desk, 0, failing_since=NOW - day, well=False),
+            polled(desk, 1, first_polled=NOW - 2 * day, last_success=NOW),  # and lists nothing
+        ]
+    )
+
+    def ago(name: str, feed: str) -> timedelta:
+        told = registry.get_sample_value(f"rasid_feed_{name}", {"source": "desk", "feed": feed})
+        assert told is not None
+        return timedelta(seconds=int(NOW.timestamp()) - told)
+
+    assert ago("last_success_timestamp_seconds", "1") == day
+    assert ago("last_new_timestamp_seconds", "1") == day
+    assert ago("last_success_timestamp_seconds", "2") == timedelta(0)
+    assert ago("last_new_timestamp_seconds", "2") == 2 * day
+
+
+def test_the_canary_is_in_no_series_of_feeds() -> None:
+    registry = CollectorRegistry()
+    metrics = CollectMetrics(registry)
+    bird = polled(source(CANARY), last_success=NOW, last_new=NOW, interval_s=20.0, gaps_s=(300.0,))
+    before = generate_latest(registry)
+    metrics.watch([bird])
+    metrics.move_feed(bird, None, "well")
+    metrics.count_poll(bird, PollDecision(bird.state, NOW, "entries", new=1))
+    assert generate_latest(registry) == before
 
 
 def test_five_thousand_feeds_cost_at_most_two_megabytes_a_scrape(
