@@ -1,7 +1,9 @@
 """YAML as data together with where each value stands, so that an error can name its line."""
 
+import gc
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,9 +82,10 @@ def parse_tree(text: str, file: str) -> Tree:
     """Parse YAML text (one document)."""
     tree = Tree(file)
     try:
-        node = yaml.compose(text, Loader=_Loader)
-        if node is not None:
-            tree.data = _Reader(tree).plain(node, (), frozenset())
+        with _uncollected():
+            node = _compose(text)
+            if node is not None:
+                tree.data = _Reader(tree).plain(node, (), frozenset())
     except _TooMuch as error:
         tree.data = None
         tree.problems.append(Problem(file, error.line, "", str(error)))
@@ -104,13 +107,33 @@ def _shown(quoted: re.Match[str]) -> str:
     return quoted[0] if is_ours else ""
 
 
+def _compose(text: str) -> yaml.Node | None:
+    """libyaml reads eight times as fast; of what it refuses, PyYAML's own scanner tells more."""
+    try:
+        return yaml.compose(text, Loader=_Quick)
+    except yaml.YAMLError:
+        return yaml.compose(text, Loader=_Loader)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without looking for garbage, which among so much that stays takes as long as the reading."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
 class _TooMuch(Exception):
     def __init__(self, line: int, message: str) -> None:
         super().__init__(message)
         self.line = line
 
 
-class _Loader(yaml.SafeLoader):
+class _Bounded(yaml.composer.Composer):
     """Composes by recursion, so brackets without end have to end somewhere."""
 
     _depth = 0
@@ -123,6 +146,21 @@ class _Loader(yaml.SafeLoader):
         node: yaml.Node | None = super().compose_node(parent, index)
         self._depth -= 1
         return node
+
+
+class _Loader(_Bounded, yaml.SafeLoader):
+    """PyYAML's own."""
+
+
+_C: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML can be built without libyaml
+
+
+class _Quick(_Bounded, _C):  # type: ignore[misc]  # either base will do
+    """libyaml's events, composed here."""
+
+    def __init__(self, stream: str) -> None:
+        _C.__init__(self, stream)
+        yaml.composer.Composer.__init__(self)
 
 
 class _Reader:

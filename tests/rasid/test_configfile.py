@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from rasid import app
+from rasid import app, yamltree
 from rasid.config import Config, parse_duration
 from rasid.configfile import check, load
 from rasid.yamltree import parse_tree
 from streams.errors import ConfigError
+
+ROOT = Path(__file__).parents[2]
 
 WHOLE = """\
 log: sqlite:///var/lib/rasid/rasid.db
@@ -373,3 +375,30 @@ def test_a_theme_of_ones_own_rules_can_be_routed(tmp_path: Path) -> None:
         load(path)
     path.write_text(f"rules: [{tmp_path}]\n{text}", encoding="utf-8")
     assert load(path).route is not None
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *ROOT.glob("deploy/**/*.y*ml"),
+        ROOT / "rasid/starting.yaml",
+        ROOT / "collectors/sources.yaml",
+    ],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_both_scanners_read_the_same_at_the_same_lines(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = path.read_text(encoding="utf-8").split("\n---\n")[0]
+    quick = parse_tree(text, str(path))
+    monkeypatch.setattr(yamltree, "_Quick", yamltree._Loader)
+    assert parse_tree(text, str(path)) == quick
+    assert quick.problems == []
+    assert quick.data
+
+
+def test_what_libyaml_refuses_is_told_by_the_scanner_that_tells_more() -> None:
+    tree = parse_tree("collect:\n  contact: a\n sources: []\n", "rasid.yaml")
+    (problem,) = tree.problems
+    assert (problem.line, tree.data) == (3, None)
+    assert "expected <block end>, but found '<block mapping start>'" in problem.message
