@@ -378,6 +378,24 @@ def test_a_theme_of_ones_own_rules_can_be_routed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "astray", ["exchange.yaml", "exchange.yml", "ar/exchange.yml", "themes/ar/exchange.yaml"]
+)
+def test_a_file_of_rules_that_would_not_be_read_is_told(tmp_path: Path, astray: str) -> None:
+    rules = tmp_path / "rules"
+    (rules / "ar").mkdir(parents=True)
+    (rules / "ar" / "mine.yaml").write_text("theme: mine", encoding="utf-8")
+    (rules / "notes.yaml").write_text("read: [them]", encoding="utf-8")
+    text = f"serve: none\nrules: ['{rules}']"
+    good(text)
+    (rules / astray).parent.mkdir(parents=True, exist_ok=True)
+    (rules / astray).write_text("# mine\ntheme: exchange\n", encoding="utf-8")
+    assert problems(text) == [
+        f"rasid.yaml:2: rules[0]: {astray} in it would not be read: a file of rules stands in the"
+        " folder of its language, as ar/exchange.yaml"
+    ]
+
+
+@pytest.mark.parametrize(
     "path",
     [
         *ROOT.glob("deploy/**/*.y*ml"),
