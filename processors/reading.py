@@ -97,7 +97,7 @@ def read(book: Rulebook, document: Document, *, whole: bool = False) -> Reading 
 
 
 def _part(book: Rulebook, name: Literal["title", "text"], raw: str) -> Part:
-    tokens = words(joined(raw) if book.script == "latin" else raw)
+    tokens = words(joined(raw))
     entries = list(map(book.lexicon.__getitem__, tokens))
     return Part(name, raw, tokens, entries, sentences(tokens, headline=name == "title"))
 

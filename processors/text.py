@@ -68,8 +68,8 @@ def words(text: str) -> list[str]:
 
 
 def joined(text: str) -> str:
-    """Latin text with the hyphens inside its words told from dashes: Saudi-led, F-15. As
-    long as the text, so that places stay."""
+    """The text with the hyphens inside its words told from dashes: Saudi-led, F-15,
+    كركوك-جيهان. As long as the text, so that places stay."""
     return _HYPHEN.sub(JOINER, text) if "-" in text else text
 
 
