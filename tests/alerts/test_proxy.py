@@ -7,12 +7,14 @@ import pytest
 import trustme
 
 from alerts.channel import Channel
+from alerts.errors import SendError
 from alerts.render import PLAIN
 from alerts.slack import BotChannel, WebhookChannel
 from alerts.webhook import HttpChannel
 from streams.notices import operator_alert
 from streams.records import Delivery
 from tests.fakes.proxy_server import ProxyServer
+from tests.fakes.slack_server import CHANNEL, TOKEN, SlackServer
 from tests.fakes.tls_server import TlsServer
 from tests.fakes.webhook_server import SECRET, WebhookServer
 
@@ -51,3 +53,24 @@ def test_a_webhook_on_this_machine_is_asked_directly(monkeypatch: pytest.MonkeyP
         HttpChannel(hooks.url, SECRET, PLAIN).send(DELIVERY)
         assert len(hooks.bodies) == 1
         assert proxy.asked == []
+
+
+@pytest.mark.parametrize("kind", ["webhook", "bot"])
+def test_slack_heeds_no_proxy(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """slack_sdk reads HTTPS_PROXY by itself; what NO_PROXY names must not go by it all the same."""
+    with SlackServer() as slack, ProxyServer({}) as proxy:
+        for name in ("HTTP_PROXY", "HTTPS_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
+
+        def send() -> None:
+            if kind == "webhook":
+                WebhookChannel(slack.webhook_url).send(DELIVERY)
+            else:
+                BotChannel(TOKEN, CHANNEL, slack.api_url).send(DELIVERY)
+
+        with pytest.raises(SendError):  # the proxy knows no such address
+            send()
+        assert (len(proxy.asked), slack.received) == (1, [])
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        send()
+        assert (len(proxy.asked), slack.received[0].taken) == (1, True)
