@@ -10,50 +10,94 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, suppress
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from itertools import zip_longest
 from pathlib import Path
+from typing import get_args
 
+import yaml
+
+import processors
+from alerts.changes import Kind
 from streams import records
 from streams.errors import LogError
 from streams.log import Log
-from streams.records import Article, Delivery, decode
+from streams.records import Alert, Article, DeadLetter, Delivery, Report, Story, decode
 from tests.fakes.newssite import Item, NewsSite
 
 STAGES = ("collect", "process", "alert")
-TOWNS = ("سرت", "الجفرة", "مأرب", "تعز", "إدلب", "حلب", "مصراتة", "عدن", "الحديدة", "درعا")
-# How a truce goes in a town, and again: each of these is a message on its story, or a new story.
+# How a truce goes in an affair, in this order: the first opens a story, each later one changes it.
 TURNS = (
     (
-        "المبعوث الأممي يدعو إلى هدنة إنسانية في {town}",
-        "دعا المبعوث الأممي طرفي القتال في {town} إلى هدنة إنسانية فورية.",
+        "{envoy} يدعو إلى هدنة إنسانية في {town}",
+        "دعا {envoy} {one} و{other} في {town} إلى هدنة إنسانية فورية.",
     ),
     (
-        "طرفا القتال في {town} يتفقان على وقف لإطلاق النار",
-        "اتفق طرفا القتال في {town} على وقف لإطلاق النار يسري منتصف الليل.",
+        "{one} و{other} في {town} يتفقان على وقف لإطلاق النار",
+        "اتفق {one} و{other} في {town}، بوساطة {envoy}، على وقف لإطلاق النار يسري منتصف الليل.",
     ),
     (
         "خرق وقف إطلاق النار في {town}",
-        "خرقت قوات مسلحة وقف إطلاق النار في {town} صباح اليوم.",
+        "خرق {one} وقف إطلاق النار في {town} صباح اليوم، وندد {other} و{envoy} بذلك.",
     ),
     (
         "انهيار وقف إطلاق النار في {town}",
-        "انهار وقف إطلاق النار في {town} بعد ساعات من إعلانه.",
+        "انهار وقف إطلاق النار بين {one} و{other} في {town} بعد ساعات من إعلانه، كما قال {envoy}.",
     ),
 )
+# Who has a hand in an affair; none of them is known to any rule.
+NAMED = (("envoy", "الوسيط"), ("one", "فصيل"), ("other", "فصيل"))
+AT_A_TIME = 10
+LETTERS = "بتجدزسشطعفقكمنحغ"
+SCATTER = 650_011  # a prime
 SINKS = Mapping[str, str]  # receiver → its part of the configuration
 
 
 def item(number: int, published: datetime) -> Item:
-    town = TOWNS[number % len(TOWNS)]
-    title, lead = TURNS[number // len(TOWNS) % len(TURNS)]
+    """Of `AT_A_TIME` affairs, in as many towns, each article tells one's next turn; then come the
+    next, in other towns and with other names, so that the ten thousandth article is as much worth
+    a message as the first."""
+    lap, within = divmod(number, AT_A_TIME * len(TURNS))
+    turn, nth = divmod(within, AT_A_TIME)
+    affair = lap * AT_A_TIME + nth
+    town = towns()[affair % len(towns())]
+    words = {
+        role: f"{what} {_name(len(NAMED) * affair + k)}" for k, (role, what) in enumerate(NAMED)
+    }
+    title, lead = (part.format(town=town, **words) for part in TURNS[turn])
+    named = list(words.values())
+    mark = 1_000_000 + number  # no year
     rest = " ".join(
-        f"وقال المصدر رقم {number * 31 + k} إن الوضع في {town} مستقر." for k in range(9)
+        f"وقال المصدر رقم {mark}{k} إن {named[k % len(named)]} لم يعلق على ذلك." for k in range(9)
     )
-    text = f"{lead.format(town=town)}\n{rest}"
-    return Item(str(number), f"{title.format(town=town)} ({number})", text, published)
+    return Item(str(number), f"{title} ({mark})", f"{lead}\n{rest}", published)
+
+
+@cache
+def towns() -> Sequence[str]:
+    """Of the bundled gazetteers, neighbours in different countries."""
+    by_country: dict[str, list[str]] = defaultdict(list)
+    for name in ("places-geonames.yaml", "places.yaml"):
+        path = Path(processors.__file__).parent / "rules" / "shared" / name
+        for code, held in yaml.safe_load(path.read_text(encoding="utf-8"))["entries"].items():
+            first = (each.split(" = ")[0] for each in held["towns"])
+            by_country[code] += [name for name in first if not set(name) & set("!|+")]
+    return [town for several in zip_longest(*by_country.values()) for town in several if town]
+
+
+def _name(number: int) -> str:
+    """An invented word, another for each number, and no two in a row alike."""
+    number = number * SCATTER % len(LETTERS) ** 5
+    letters = ""
+    for _ in range(5):
+        number, at = divmod(number, len(LETTERS))
+        letters += LETTERS[at]
+    return f"{letters[:3]}ا{letters[3:]}ر"
 
 
 class Publisher:
@@ -107,6 +151,13 @@ class Processes:
         self._running[name].kill()
         self._running[name].wait()
 
+    @contextmanager
+    def held(self, name: str) -> Iterator[None]:
+        """It does nothing meanwhile."""
+        self._running[name].send_signal(signal.SIGSTOP)
+        yield
+        self._running[name].send_signal(signal.SIGCONT)
+
     def end(self) -> None:
         for process in self._running.values():
             process.send_signal(signal.SIGTERM)
@@ -142,15 +193,50 @@ def wait(
         time.sleep(0.05)
 
 
-def progress(log: Log) -> Mapping[str, int]:
-    """A number a stage that grows with what it has done."""
-    try:
-        positions = log.positions()
-        articles = sum(1 for _ in log.read(records.ARTICLES))
-    except (LogError, KeyError):
-        return dict.fromkeys(STAGES, 0)
-    stood = {stage: sum(_offsets(positions.get(stage, {})).values()) for stage in STAGES}
-    return {**stood, "collect": articles}
+class Watch:
+    """How far it all is, by what is read of the log from time to time; what was read is not read
+    again."""
+
+    def __init__(self, log: Log, publisher: Publisher, mails: Path) -> None:
+        self._log = log
+        self._publisher = publisher
+        self._mails = mails
+        self._counts: Counter[str] = Counter()
+        self._next: dict[str, dict[int, int]] = defaultdict(dict)
+
+    def count(self, topic: str) -> int:
+        """Records of a topic; none while the log cannot tell."""
+        with suppress(LogError, KeyError):
+            for message in self._log.read(topic, self._next[topic]):
+                self._counts[topic] += 1
+                self._next[topic][message.partition] = message.offset + 1
+        return self._counts[topic]
+
+    def progress(self, stage: str) -> int:
+        """A number that grows with what the stage has done."""
+        if stage == "collect":
+            return self.count(records.ARTICLES)
+        with suppress(LogError, KeyError):
+            return sum(_offsets(self._log.positions().get(stage, {})).values())
+        return 0
+
+    def waiting(self, stage: str) -> int:
+        """What the stage has still to do: articles to fetch, to flag; reports to decide, and
+        messages to send."""
+        if stage == "collect":
+            return self._publisher.published - self.count(records.ARTICLES)
+        with suppress(LogError, KeyError):
+            lag = self._log.lag().get(stage, 0)
+            if stage == "process" or lag:
+                return lag
+            return self.count(records.ALERTS) - sum(1 for _ in self._mails.glob("*.eml"))
+        return 0
+
+    def drained(self) -> bool:
+        """Whether all that was published came all the way."""
+        return self.count(records.ARTICLES) >= self._publisher.published and drained(
+            self._log, self._publisher.published
+        )
 
 
 def went_back(log: Log, stood: dict[str, int]) -> int:
@@ -189,6 +275,48 @@ def articles_found(log: Log, addresses: set[str]) -> tuple[int, int, int]:
     once = Counter((a.id, a.revision) for a in articles)
     lost = addresses - {a.linked_url for a in articles}
     return len(articles), len(lost), len(articles) - len(once)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What the log says that receivers are owed. `undecided`: reports with flags in no story.
+    `untold`: articles that a story took as worth a message, of which there is none."""
+
+    alerts: Sequence[Alert]
+    reports_lost: int
+    reports_repeated: int
+    letters: int
+    undecided: int
+    untold: int
+    details: Sequence[str]  # of what is lost
+
+
+def ledger(log: Log) -> Ledger:
+    where = {m.key: f"{m.partition}:{m.offset}" for m in log.read(records.ARTICLES)}
+    articles = set(where)
+    reports = [decode(Report, m.value) for m in log.read(records.FLAGS)]
+    alerts = [decode(Alert, m.value) for m in log.read(records.ALERTS)]
+    in_stories = [
+        article
+        for row in log.rows(records.STORIES)
+        for article in decode(Story, row.value).articles
+    ]
+    letters = [decode(DeadLetter, m.value) for m in log.read(records.DEADLETTERS)]
+    reported = {report.article_id for report in reports}
+    flagged = {report.article_id for report in reports if report.flags}
+    worth = {a.article_id for a in in_stories if a.decision in get_args(Kind)}
+    return Ledger(
+        alerts,
+        reports_lost=len(articles - reported),
+        reports_repeated=len(reports) - len(reported),
+        letters=len(letters),
+        undecided=len(flagged - {article.article_id for article in in_stories}),
+        untold=len(worth - {alert.article_id for alert in alerts}),
+        details=[
+            *(f"{each} at {where[each]} has no report" for each in sorted(articles - reported)),
+            *(f"dead letter of {letter.key}: {letter.error}" for letter in letters),
+        ],
+    )
 
 
 def sound(log_url: str) -> bool:

@@ -17,6 +17,7 @@ from streams.kafka_client import REQUEST_S, consumer
 from streams.kafka_topics import Cluster
 
 PAGE_RECORDS: Final = 500
+LOOK_MS: Final = 20  # markers of transactions end no poll: whether they were passed is looked at
 SETTLE_S: Final = 0.5  # that a reader waits for transactions under way
 
 Offsets = dict[TopicPartition, int]
@@ -64,7 +65,7 @@ class Reader:
         self._stands = {}
         deadline = time.monotonic() + REQUEST_S
         while True:
-            found = consumer.poll(timeout_ms=500, max_records=PAGE_RECORDS)
+            found = consumer.poll(timeout_ms=LOOK_MS, max_records=PAGE_RECORDS)
             records = [r for tp, some in found.items() for r in some if r.offset < ends[tp]]
             positions = {tp: consumer.position(tp) for tp in at}
             left = {tp: offset for tp, offset in positions.items() if offset < ends[tp]}

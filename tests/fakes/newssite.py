@@ -20,9 +20,11 @@ class Item:
 
 @dataclass(slots=True)
 class NewsSite:
-    """Serves `items` under /feed.xml, and each at /articles/SLUG. Counts what is asked of it."""
+    """Serves the `newest` of its `items` under /feed.xml, and each at /articles/SLUG. Counts what
+    is asked of it."""
 
     items: list[Item]
+    newest: int = 200
     name: str = "صحيفة التجربة"
     asked: dict[str, int] = field(default_factory=dict)
     port: int = 0
@@ -63,7 +65,7 @@ class NewsSite:
             f"<item><title>{escape(i.title)}</title><link>{self.base}/articles/{i.slug}</link>"
             f"<pubDate>{format_datetime(i.published)}</pubDate>"
             f"<description>{escape(i.text[:200])}</description></item>"
-            for i in self.items
+            for i in self.items[-self.newest :]
         )
         xml = f'<rss version="2.0"><channel><title>{self.name}</title>{rows}</channel></rss>'
         return web.Response(body=xml.encode(), content_type="application/rss+xml")
