@@ -5,9 +5,9 @@
 
 A world publishes numbered articles, each worth a message, and a mail server counts what comes.
 `rasid collect`, `process` and `alert` run as processes of their own. Each round one of them, once
-it has made progress since its start, is held until there is work for it, goes on, is killed after a
-moment of chance and started again. Afterwards all is waited for, and what came is held against what was published, and
-what was decided. Exit code 1 when a promise is broken.
+it has made progress since its start, is held until there is work for it, goes on, is killed after
+a moment of chance and started again. Afterwards all is waited for, and what came is held against
+what was published, and what was decided. Exit code 1 when a promise is broken.
 """
 
 import argparse

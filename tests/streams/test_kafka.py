@@ -228,6 +228,22 @@ def _generation(member: Any) -> int:
     return int(member._consumer.group_metadata().generation_id)
 
 
+def _in_one_division(*stages: Stage) -> bool:
+    """Whether all work what one and the same division of their group gave them. Each has its turn
+    to hear of a new one."""
+    for stage in stages:
+        try:
+            stage.poll(1, 0.05)
+        except OwnershipLost:
+            stage.acquire(0.2)
+    members = [stage._member for stage in stages]  # type: ignore[attr-defined]
+    working = [stage._inbox is not None for stage in stages]  # type: ignore[attr-defined]
+    if not all(working):
+        return False
+    # What each has taken up, and what each has heard of.
+    return len({m._generation for m in members} | {_generation(m) for m in members}) == 1
+
+
 class TestPartitions:
     def test_two_instances_share_the_articles_and_repeat_none(self, open_as: Opener) -> None:
         writer = seated(open_as("writer"), "collect")
@@ -298,19 +314,7 @@ class TestPartitions:
         one.commit(tx)
         assert all(one.owns(site) for site in sites)
         two = open_as("two").stage("collect")
-        end = time.monotonic() + LONG_S
-        while not two.acquire(0.2) and time.monotonic() < end:
-            try:
-                one.poll(1, 0.2)
-            except OwnershipLost:
-                one.acquire(0.2)
-        while time.monotonic() < end:
-            try:
-                one.poll(1, 0.0)
-                two.poll(1, 0.0)
-                break
-            except OwnershipLost:
-                one.acquire(1)
+        wait_until(lambda: _in_one_division(one, two))
         for stage, other in ((one, two), (two, one)):
             mine = [site for site in sites if stage.owns(site)]
             assert mine
@@ -322,6 +326,22 @@ class TestPartitions:
         tx.put(FEEDS, f"{foreign}/feed", b"", partition_key=foreign)
         with pytest.raises(ValueError, match="another instance"):
             one.commit(tx)
+
+    def test_a_partition_that_ends_in_a_transactions_marker_is_read_to_its_end_at_once(
+        self, open_as: Opener
+    ) -> None:
+        log = open_as("one")
+        stage = seated(log, "process")
+        append(stage, ARTICLES, names := [f"{number}" for number in range(40)])
+        behind: dict[int, int] = {}
+        for message in log.read(ARTICLES):
+            behind[message.partition] = message.offset + 1
+        assert len(behind) == 4
+        append(stage, FLAGS, names)
+        began = time.monotonic()
+        for _ in range(3):
+            assert list(log.read(ARTICLES, behind)) == []
+        assert time.monotonic() - began < 3  # 6 where each marker is waited out
 
     def test_a_record_above_the_limit_is_a_dead_letter_and_the_rest_goes_on(
         self, open_as: Opener
