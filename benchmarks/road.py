@@ -185,7 +185,7 @@ def drained(url: str, articles: int) -> bool:
         rows = [decode(Delivery, m.value) for m in log.read(records.DELIVERIES)]
         return (
             sum(1 for _ in log.read(records.ARTICLES)) >= articles
-            and not any(log.lag().values())
+            and not any(any(lag.values()) for lag in log.lag().values())
             and not any(d.status == "pending" for d in rows)
         )
 

@@ -359,7 +359,7 @@ class Backfill:
         nothing is waited for."""
         while (now := time.monotonic()) - self._looked_at > _LOOK_S:
             lag = await asyncio.to_thread(self._log.lag)
-            self.tally.waits = any(lag.get(stage, 0) > AHEAD for stage in _FED)
+            self.tally.waits = any(sum(lag.get(stage, {}).values()) > AHEAD for stage in _FED)
             self._show(self.tally)
             if not self.tally.waits:
                 self._looked_at = now

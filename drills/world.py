@@ -226,7 +226,7 @@ class Watch:
         if stage == "collect":
             return self._publisher.published - self.count(records.ARTICLES)
         with suppress(LogError, KeyError):
-            lag = self._log.lag().get(stage, 0)
+            lag = sum(self._log.lag().get(stage, {}).values())
             if stage == "process" or lag:
                 return lag
             return self.count(records.ALERTS) - sum(1 for _ in self._mails.glob("*.eml"))
@@ -261,7 +261,7 @@ def drained(log: Log, published: int) -> bool:
         deliveries = [decode(Delivery, row.value) for row in log.rows(records.DELIVERIES)]
         return (
             sum(1 for _ in log.read(records.ARTICLES)) >= published
-            and not any(log.lag().values())
+            and not any(any(lag.values()) for lag in log.lag().values())
             and len(deliveries) == sum(1 for _ in log.read(records.ALERTS))
             and not any(delivery.status == "pending" for delivery in deliveries)
         )

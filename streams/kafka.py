@@ -17,7 +17,7 @@ seat.
 import heapq
 import threading
 import weakref
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -34,7 +34,7 @@ from streams.kafka_records import message_of
 from streams.kafka_stage import KafkaStage
 from streams.kafka_tables import Store
 from streams.kafka_topics import Cluster
-from streams.log import Clock, Message, Positions, Row, TopicInfo
+from streams.log import Clock, Lag, Message, Positions, Row, TopicInfo
 from streams.metrics import LogMetrics
 from streams.records import TABLES, TOPICS
 
@@ -137,8 +137,8 @@ class KafkaLog:
             self._existing(TOPICS[0])
             return self._cluster.problems()
 
-    def lag(self) -> Mapping[str, int]:
-        behind: Counter[str] = Counter()
+    def lag(self) -> Lag:
+        behind: dict[str, Counter[str]] = defaultdict(Counter)
         with translated(self._options):
             positions = self._cluster.positions()
             topics = [tp for name in TOPICS for tp in self._cluster.of(name)]
@@ -146,7 +146,8 @@ class KafkaLog:
             for stage, at in positions.items():
                 for tp, offset in at.items():
                     if tp in ends:
-                        behind[stage] += self._behind(tp, offset, ends[tp])
+                        topic = self._cluster.logical(tp.topic)
+                        behind[stage][topic] += self._behind(tp, offset, ends[tp])
         return behind
 
     def _behind(self, tp: TopicPartition, offset: int, end: int) -> int:

@@ -24,6 +24,7 @@ from typing import Protocol
 
 Clock = Callable[[], datetime]  # answers an aware datetime in UTC
 Positions = Mapping[str, Mapping[int, int]]  # topic → partition → offset
+Lag = Mapping[str, Mapping[str, int]]  # stage → topic → messages behind its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +184,9 @@ class Log(Protocol):
     def problems(self) -> Sequence[str]:
         """What is wrong with the topics that are there, a sentence each."""
 
-    def lag(self) -> Mapping[str, int]:
-        """How many messages each stage is behind the ends of what it reads; on Kafka, where
-        that is many, counted by offsets, which is a little too much. Cheap: for gauges."""
+    def lag(self) -> Lag:
+        """How far each stage is behind in each topic it reads; on Kafka, where that is far,
+        counted by offsets, which is a little too much. Cheap: for gauges."""
 
     def read(self, topic: str, start: int | Mapping[int, int] | None = None) -> Iterator[Message]:
         """Committed messages of a topic, or rows of a table (as messages, offset 0, by key),

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from streams.log import Lag
+from streams.records import BACKFILL
+
 
 class StageMetrics:
     """Made once for a registry; the stages of a process share it, each under its name."""
@@ -31,7 +34,13 @@ class StageMetrics:
         )
         self.lag = Gauge(
             "rasid_lag_records",
-            "Committed records that a stage has yet to consume.",
+            "Committed records that a stage has yet to consume, but for those of a backfill.",
+            ["stage"],
+            registry=registry,
+        )
+        self.backfill_lag = Gauge(
+            "rasid_backfill_lag_records",
+            "Committed records of a backfill that a stage has yet to consume.",
             ["stage"],
             registry=registry,
         )
@@ -69,10 +78,14 @@ class StageMetrics:
         """Stage → when it last came round, by `time.monotonic`."""
         return dict(self._beats)
 
-    def set_lag(self, lag: Mapping[str, int]) -> None:
-        """Take every stage's from `Log.lag()`, for stages that do not run here too."""
-        for stage, records in lag.items():
-            self.lag.labels(stage).set(records)
+    def set_lag(self, lag: Lag) -> None:
+        """Take every stage's from `Log.lag()`, for stages that do not run here too. A backfill
+        waits by design, and is told apart."""
+        for stage, behind in lag.items():
+            live = sum(records for topic, records in behind.items() if topic != BACKFILL)
+            self.lag.labels(stage).set(live)
+            if BACKFILL in behind:
+                self.backfill_lag.labels(stage).set(behind[BACKFILL])
 
 
 class LogMetrics:

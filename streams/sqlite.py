@@ -17,7 +17,7 @@ folder's parent exists; readers make nothing.
 import sqlite3
 import threading
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from streams import sqlite_tables
-from streams.log import Clock, Message, Positions, Row, TopicInfo
+from streams.log import Clock, Lag, Message, Positions, Row, TopicInfo
 from streams.sqlite_errors import translated
 from streams.sqlite_file import open_reader, open_writer, roll_back, write_transaction
 from streams.sqlite_names import from_us, quoted, to_us
@@ -105,10 +105,11 @@ class SqliteLog:
     def problems(self) -> Sequence[str]:
         return []
 
-    def lag(self) -> Mapping[str, int]:
-        behind: Counter[str] = Counter()
+    def lag(self) -> Lag:
+        behind: dict[str, dict[str, int]] = defaultdict(dict)
         for topic in self.topics():
-            behind.update(topic.positions)
+            for stage, records in topic.positions.items():
+                behind[stage][topic.name] = records
         return behind
 
     def read(self, topic: str, start: int | Mapping[int, int] | None = None) -> Iterator[Message]:

@@ -85,7 +85,11 @@ def test_three_instances_restarted_in_turn_and_one_killed_repeat_and_lose_nothin
             ),
             daemons[0],
         )
-        wait_until("every record to be read", lambda: not any(log.lag().values()), daemons[0])
+        wait_until(
+            "every record to be read",
+            lambda: not any(any(lag.values()) for lag in log.lag().values()),
+            daemons[0],
+        )
         wait_until(
             "every alert to be sent",
             lambda: (

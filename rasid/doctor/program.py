@@ -39,7 +39,7 @@ def broker(patient: Patient) -> Iterator[Finding]:
             said, _, todo = problem.partition("; ")
             yield Finding("broker", "wrong", said, todo or "`rasid run` makes what is missing")
         if not problems:
-            behind = sum(log.lag().values())
+            behind = sum(sum(lag.values()) for lag in log.lag().values())
             yield Finding("broker", "ok", f"answers; all topics are there, {behind:,} wait")
 
 

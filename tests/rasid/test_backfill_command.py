@@ -77,7 +77,7 @@ def work_off(log: Log, flagger: Flagger) -> str:
         thread.start()
     deadline = time.monotonic() + 20
     while True:  # until the stages have caught up, and what is due was sent
-        lag = log.lag()
+        lag = {stage: sum(behind.values()) for stage, behind in log.lag().items()}
         due = sum(info.due or 0 for info in log.topics())
         if {"process", "alert"} <= lag.keys() and not any(lag.values()) and not due:
             break

@@ -275,8 +275,8 @@ class TestPartitions:
             end = time.monotonic() + LONG_S
             while not relayed["two"] and time.monotonic() < end:
                 append(writer, ARTICLES, names[written : (written := written + 20)])
-                wait_until(lambda: log.lag()["process"] < 20)
-            wait_until(lambda: log.lag()["process"] == 0)
+                wait_until(lambda: log.lag()["process"][ARTICLES] < 20)
+            wait_until(lambda: log.lag()["process"][ARTICLES] == 0)
         finally:
             stop.set()
             for thread in threads:

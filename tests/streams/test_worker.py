@@ -411,13 +411,14 @@ class TestMetrics:
         for name in ("in", "out", "failed", "retried", "dead"):
             assert bench.metric(name) == 0
 
-    def test_lag_is_what_the_log_says(self, bench: Bench) -> None:
+    def test_lag_is_what_the_log_says_and_a_backfills_is_told_apart(self, bench: Bench) -> None:
         assert bench.stage.acquire(10)
         bench.articles("a", "b")
         bench.articles("old", topic=BACKFILL)
         bench.metrics.set_lag(bench.log.lag())
-        value = bench.registry.get_sample_value("rasid_lag_records", {"stage": "process"})
-        assert value == 3
+        labels = {"stage": "process"}
+        assert bench.registry.get_sample_value("rasid_lag_records", labels) == 2
+        assert bench.registry.get_sample_value("rasid_backfill_lag_records", labels) == 1
 
     def test_a_stage_that_has_ended_has_no_heartbeat_to_miss(self, bench: Bench) -> None:
         name, labels = "rasid_stage_heartbeat_timestamp_seconds", {"stage": "process"}
