@@ -99,13 +99,18 @@ def _without(first: Delivery, story: str) -> Delivery:
     }
     parts = tuple(part for part in first.alert.stories if part.story_id != story)
     if not parts:
-        why = "the story was taken back while its message waited"
-        return msgspec.structs.replace(first, status="expired", reason="withdrawn", error=why)
+        return withdrawn(first)
     flags = tuple(f for f in first.alert.flags if (f.theme, f.development) not in gone)
     alert = msgspec.structs.replace(
         first.alert, stories=parts, flags=flags, story_id=parts[0].story_id, kind=parts[0].kind
     )
     return msgspec.structs.replace(first, alert=alert)
+
+
+def withdrawn(delivery: Delivery) -> Delivery:
+    """A message that there is nothing left of."""
+    why = "the story was taken back while its message waited"
+    return msgspec.structs.replace(delivery, status="expired", reason="withdrawn", error=why)
 
 
 def dead_letter(delivery: Delivery, now: datetime) -> DeadLetter:

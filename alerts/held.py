@@ -1,15 +1,17 @@
 """Messages kept back for a digest: which, until when, and the digest made of them."""
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import structlog
 
-from alerts.digests import LINES, digest
+from alerts.deliveries import withdrawn
+from alerts.digests import ROWS, by_story, digest, is_void
 from alerts.holding import NO_WISHES, Wishes
 from streams.errors import Malformed
 from streams.log import Stage, Transaction
-from streams.records import ALERTS, DELIVERIES, Delivery, decode, encode
+from streams.records import ALERTS, DELIVERIES, STORIES, Delivery, Story, decode, encode
 
 log = structlog.get_logger(__name__)
 
@@ -42,24 +44,30 @@ class HeldBack:
 
     def tell(self, now: datetime, well: Callable[[str], bool]) -> int:
         """Make digests of what is due to receivers that are well: each an alert in the ledger,
-        its lines' rows done with, in one transaction a receiver. Returns how many."""
+        its lines' rows done with, in one transaction a receiver. Returns how many. What was taken
+        back before anybody heard of it is told to nobody."""
         made = 0
         for receiver, held in list(self._due.items()):
-            ready = [alert for alert, due in held.items() if due <= now][:LINES]
+            ready = [alert for alert, due in held.items() if due <= now][:ROWS]
             if not ready or not well(receiver):
                 continue
             rows = [row for alert in ready if (row := self._row(alert)) is not None]
+            rows.sort(key=lambda row: (row.alert.created, row.alert.id))
+            stories = self._stories(rows)
             tx = Transaction()
-            for row in rows:
-                tx.put(DELIVERIES, row.alert.id, encode(row))
+            for told in by_story(rows):
+                if is_void(told, stories):
+                    rows = [row for row in rows if row not in told]
+                    told = [withdrawn(row) for row in told]
+                for row in told:
+                    tx.put(DELIVERIES, row.alert.id, encode(row))
             if rows:
-                rows.sort(key=lambda row: (row.alert.created, row.alert.id))
-                alert = digest(receiver, rows, now)
+                alert = digest(receiver, rows, stories, now)
                 tx.append(ALERTS, receiver, encode(alert))
                 made += 1
             self._stage.commit(tx)
-            for told in ready:
-                held.pop(told, None)
+            for each in ready:
+                held.pop(each, None)
             if not held:
                 del self._due[receiver]
         return made
@@ -67,11 +75,22 @@ class HeldBack:
     def again(self, delivery: Delivery, tx: Transaction, now: datetime) -> None:
         """A digest could not be sent: its lines wait for another."""
         for line in delivery.alert.lines:
-            row = self._row(line.alert_id)
+            for alert in (line.alert_id, *line.also):
+                row = self._row(alert)
+                if row is not None:
+                    due = now + timedelta(seconds=60)
+                    tx.put(DELIVERIES, alert, encode(row), due=due)
+                    self.add(delivery.alert.receiver, alert, due)
+
+    def _stories(self, rows: Iterable[Delivery]) -> dict[str, Story]:
+        """The stories of these messages, as they stand."""
+        found = {}
+        for story_id in {part.story_id for row in rows for part in row.alert.stories}:
+            row = self._stage.get(STORIES, story_id)
             if row is not None:
-                due = now + timedelta(seconds=60)
-                tx.put(DELIVERIES, line.alert_id, encode(row), due=due)
-                self.add(delivery.alert.receiver, line.alert_id, due)
+                with suppress(Malformed):  # told when it was loaded
+                    found[story_id] = decode(Story, row.value)
+        return found
 
     def _row(self, alert: str) -> Delivery | None:
         row = self._stage.get(DELIVERIES, alert)

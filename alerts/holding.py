@@ -67,6 +67,19 @@ class Recent:
             times.popleft()
         return len(times)
 
+    def frees(self, key: Hashable, limit: Limit, now: datetime) -> datetime:
+        """When one more may be made, where as many as `limit` were: when the first of these is
+        that long ago."""
+        self.count(key, limit, now)
+        times = self._times.get(key, deque())
+        if len(times) < limit.messages:
+            return now
+        return times[-limit.messages] + timedelta(seconds=limit.seconds)
+
+    def first(self, key: Hashable, limit: Limit, now: datetime) -> datetime:
+        """The first of the time that `limit` looks at; `now` where there is none."""
+        return self._times[key][0] if self.count(key, limit, now) else now
+
     def note(self, key: Hashable, at: datetime) -> None:
         self._times.setdefault(key, deque()).append(at)
 
@@ -132,7 +145,9 @@ class Gate:
         if rule and recent.count(("rule", rule), self.rule_limit, now) >= self.rule_limit.messages:
             limit = self.rule_limit
             why = f"rule {rule} made {limit.messages} messages in {limit.seconds:g} s"
-            return Held("rule_limit", why, max(digest, now + timedelta(seconds=limit.seconds)))
+            # All of an hour at once, counted from the first.
+            tripped = recent.first(("tripped", f"rule/{rule}"), limit, now)
+            return Held("rule_limit", why, max(digest, tripped + timedelta(seconds=limit.seconds)))
         if wishes.digest is not None and wishes.digest.only:
             return Held("digest_only", f"receiver {alert.receiver} has digest.only", digest)
         muted = muted_until([self.mutes[name] for name in target.mute if name in self.mutes], now)
@@ -142,7 +157,8 @@ class Gate:
         most = wishes.limit
         if most and recent.count(("receiver", alert.receiver), most, now) >= most.messages:
             why = f"receiver {alert.receiver} has rate_limit {most.messages} in {most.seconds:g} s"
-            return Held("rate_limited", why, max(digest, now + timedelta(seconds=most.seconds)))
+            room = recent.frees(("receiver", alert.receiver), most, now)
+            return Held("rate_limited", why, max(digest, room))
         return None
 
 

@@ -1,8 +1,10 @@
 """What themes, developments, statuses and units are called, in Arabic and in English."""
 
+from datetime import date
 from functools import lru_cache
 
 from babel import Locale
+from babel.dates import format_date
 
 from alerts.sanitize import clean
 
@@ -46,6 +48,15 @@ STATUSES = {
     "past": ("سابق", "past"),
 }
 
+PARTS = {
+    "dawn": ("فجرا", "at dawn"),
+    "morning": ("صباحا", "in the morning"),
+    "noon": ("ظهرا", "at noon"),
+    "afternoon": ("عصرا", "in the afternoon"),
+    "evening": ("مساء", "in the evening"),
+    "night": ("ليلا", "at night"),
+}
+
 UNITS = {
     "barrels_per_day": ("برميل يوميا", "barrels a day"),
     "barrels": ("برميل", "barrels"),
@@ -73,6 +84,16 @@ def status_label(theme: str, development: str, status: str) -> tuple[str, str] |
     if status == development:
         return None
     return STATUSES.get(status)
+
+
+def part_label(part: str) -> tuple[str, str]:
+    """Of a part of a day; nothing for the whole of it."""
+    return PARTS.get(part, ("", ""))
+
+
+def day_label(day: date) -> tuple[str, str]:
+    """The day of the week."""
+    return tuple(format_date(day, "EEEE", locale) for locale in ("ar", "en"))  # type: ignore[return-value]  # two
 
 
 def unit_label(unit: str) -> tuple[str, str]:

@@ -196,6 +196,8 @@ class Ledger:
         due = max(alert.not_before or now, now)
         tx.put(DELIVERIES, alert.id, encode(delivery), due=due)
         self._deliveries[alert.id] = alert.receiver
+        if alert.kind == "digest":  # a message like any other, to its receiver's limit
+            self.gate.note(self._recent, alert, now)
         self._landed.queued.append((alert.receiver, alert.id, alert.story_id, now, due))
 
     def _on_notice(self, alert: Alert, now: datetime, tx: Transaction) -> None:

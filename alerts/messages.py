@@ -11,7 +11,7 @@ import xxhash
 from alerts.changes import Change, Decision
 from alerts.holding import Held
 from alerts.routing import Route, Subject, Target, targets
-from alerts.voices import origin, outlets
+from alerts.voices import copies, origin, outlets
 from streams.records import Alert, Flag, Report, Story, StoryPart, Thread
 
 OUTLETS: Final = 12  # named in a message
@@ -60,8 +60,9 @@ def outgoing(
             thread = change.story.threads.get(target.receiver)
             if thread is None or not thread.until or thread.until <= created:
                 parts.setdefault(target.receiver, []).append((change, target))
-        for receiver in change.story.threads:
-            edits.append(_edit(change, report, receiver, created))
+        for receiver, thread in change.story.threads.items():
+            if not thread.held:
+                edits.append(_edit(change, report, receiver, created))
     due, held = [], []
     stories = {change.story.id: change.story for change in decision.changes}
     for receiver, told in parts.items():
@@ -69,14 +70,17 @@ def outgoing(
         alert = _alert(report, receiver, told, created)
         target = told[0][1]
         verdict = judge(alert, target)
-        if verdict is not None:
+        if verdict is None:
+            due.append(Due(alert, target))
+        else:
             held.append((alert, verdict))
-            continue
-        due.append(Due(alert, target))
+            if verdict.due is None:
+                continue
         for change, _ in told:
             story = stories[change.story.id]
-            if receiver not in story.threads:
-                thread = Thread(alert_id=alert.id, until=alert.not_before)
+            known = story.threads.get(receiver)
+            if known is None or (known.held and verdict is None):
+                thread = Thread(alert_id=alert.id, until=alert.not_before, held=verdict is not None)
                 stories[story.id] = msgspec.structs.replace(
                     story, threads={**story.threads, receiver: thread}
                 )
@@ -122,7 +126,8 @@ def _alert(
     created: datetime,
 ) -> Alert:
     first, target = told[0]
-    thread = next((c.story.threads[receiver] for c, _ in told if receiver in c.story.threads), None)
+    threads = (change.story.threads.get(receiver) for change, _ in told)
+    thread = next((each for each in threads if each is not None and not each.held), None)
     wait_s = 0.0 if thread else max(each.wait_s for _, each in told)
     flags = [flag for change, _ in told for flag in change.flags]
     flags += [flag for flag in report.flags if flag not in flags]
@@ -159,6 +164,7 @@ def _part(change: Change) -> StoryPart:
         struck=change.struck,
         outlets=tuple(outlets(story.articles)[:OUTLETS]),
         independent=story.independent,
+        copies=copies(story.articles),
     )
 
 

@@ -14,13 +14,15 @@ from zoneinfo import ZoneInfo
 from alerts.digests import WHY
 from alerts.labels import (
     country_label,
+    day_label,
     development_label,
+    part_label,
     status_label,
     theme_label,
     unit_label,
 )
 from alerts.sanitize import clean, isolate, safe_href
-from streams.records import Alert, Flag, Line, Quantity, State, StoryPart
+from streams.records import Alert, Flag, Happened, Line, Quantity, State, StoryPart
 
 # Characters. `&` is five in Slack and HTML: 5 × QUOTE stays under Slack's 3,000 a text.
 HEADLINE: Final = 240
@@ -28,6 +30,8 @@ QUOTE: Final = 480
 NAME: Final = 60
 ADDRESS: Final = 200
 ITEMS: Final = 6  # developments told in full; the rest is counted
+ENTRIES: Final = 20  # stories of a digest, those with most sources; the rest is counted
+WITHDRAWN: Final = ("سُحب الخبر", "Withdrawn")
 Language = Literal["ar", "en"]
 LISTED: Final = 5  # places, quantities, countries of one development
 
@@ -63,6 +67,7 @@ class Item:
     speaker: str
     places: str
     quantities: str
+    when: str  # it happened, if the article tells, and as it tells
     score: int  # per cent
 
 
@@ -74,6 +79,7 @@ class Entry:
     headline: str
     summary: str
     source: str
+    tellers: str  # how many tell it, where several do
     why: str  # it was not sent when it was due
     href: str | None
 
@@ -87,7 +93,7 @@ class Message:
     summary_ar: str
     summary_en: str
     items: tuple[Item, ...]
-    more: int  # developments beyond `items`
+    more: int  # developments beyond `items`, or stories beyond `entries`
     source: str
     published: str  # with its zone, or empty when nobody said
     seen: str
@@ -124,13 +130,15 @@ def message(alert: Alert, manner: Manner = PLAIN) -> Message:
     own = _own_words(alert)
     flags = sorted(alert.flags, key=lambda flag: -flag.score)
     items = tuple(_item(flag, manner) for flag in flags[:ITEMS])
+    most_told = sorted(alert.lines, key=lambda line: -line.independent)[:ENTRIES]
+    lines = [line for line in alert.lines if line in most_told]
     return Message(
         id=clean(alert.id[:8], 8),
         headline=clean(alert.title or (manner.say(*own) if own else ""), HEADLINE) or "—",
         summary_ar=own[0] if own else _summary([(i.what_ar, i.where_ar) for i in items], "،", "؛"),
         summary_en=own[1] if own else _summary([(i.what_en, i.where_en) for i in items], ",", ";"),
         items=items,
-        more=len(flags) - len(items),
+        more=len(flags) - len(items) + len(alert.lines) - len(lines),
         source=clean(alert.source_name, NAME) or clean(alert.source, NAME),
         published=_time(alert.published, manner) if alert.published else "",
         seen=_time(alert.seen, manner),
@@ -139,7 +147,7 @@ def message(alert: Alert, manner: Manner = PLAIN) -> Message:
         address=clean(alert.url, ADDRESS),
         news=tuple(line for part in alert.stories[:LISTED] for line in _news(part, manner)),
         outlets=_outlets(alert.stories, manner),
-        entries=tuple(_entry(line, manner) for line in alert.lines),
+        entries=tuple(_entry(line, manner) for line in lines),
         manner=manner,
     )
 
@@ -154,7 +162,7 @@ def _own_words(alert: Alert) -> tuple[str, str] | None:
             return "للمشغّل: زال الخلل", "For the operator: well again"
         return "للمشغّل", "For the operator"
     if not alert.flags:
-        return "سُحب الخبر", "Withdrawn"
+        return WITHDRAWN
     return None
 
 
@@ -167,15 +175,26 @@ def _entry(line: Line, manner: Manner) -> Entry:
     theme = theme_label(line.states[-1].theme) if line.states else ("", "")
     names = {"ar": theme[0], "en": theme[1]}
     told = [f"{names[each]}: {summary[each]}" for each in manner.languages if summary[each]]
+    if line.story_id and not line.states:
+        told = [manner.say(*WITHDRAWN)]
     why = WHY.get(line.why, ("", ""))
     return Entry(
         id=clean(line.alert_id[:8], 8),
         headline=clean(line.title, HEADLINE) or "—",
         summary=" · ".join(isolate(clean(each, NAME)) for each in told),
         source=clean(line.source_name, NAME),
+        tellers=_tellers(line, manner),
         why=manner.say(*why) if why[0] else "",
         href=safe_href(line.url),
     )
+
+
+def _tellers(line: Line, manner: Manner) -> str:
+    if line.outlets < 2:
+        return ""
+    arabic = f"عدد الناشرين: {line.outlets}، نسخ: {line.copies}، مصادر مستقلة: {line.independent}"
+    english = f"{line.outlets} outlets, copies: {line.copies}, independent: {line.independent}"
+    return manner.say(isolate(arabic), isolate(english))
 
 
 def _news(part: StoryPart, manner: Manner) -> list[str]:
@@ -226,6 +245,10 @@ def _outlets(parts: Sequence[StoryPart], manner: Manner) -> str:
         count = part.independent
         arabic, english = f"{count} مصادر مستقلة", f"{count} independent sources"
         told += f" — {manner.say(isolate(arabic), isolate(english))}"
+    if part.copies:
+        told += (
+            f" — {manner.say(isolate(f'نسخ: {part.copies}'), isolate(f'copies: {part.copies}'))}"
+        )
     return told
 
 
@@ -250,8 +273,22 @@ def _item(flag: Flag, manner: Manner) -> Item:
         speaker=clean(flag.speaker or "", NAME),
         places=_joined(flag.places),
         quantities=_joined([_quantity(quantity, manner) for quantity in flag.quantities[:LISTED]]),
+        when=_when(flag.happened, manner) if flag.happened else "",
         score=_percent(flag.score),
     )
+
+
+def _when(happened: Happened, manner: Manner) -> str:
+    """The day by the source's calendar, which no clock of the receiver's can move; as it was told
+    behind it."""
+    day = happened.day
+    arabic, english = part_label(happened.part)
+    said = manner.say(
+        isolate(f"{day_label(day)[0]} {day.isoformat()}" + (f"، {arabic}" if arabic else "")),
+        isolate(f"{day_label(day)[1]} {day.isoformat()}" + (f", {english}" if english else "")),
+    )
+    written = clean(happened.text, NAME)
+    return f"{said} {isolate(f'«{written}»')}" if written else said
 
 
 def _summary(parts: Sequence[tuple[str, str]], comma: str, semicolon: str) -> str:

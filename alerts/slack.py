@@ -174,8 +174,9 @@ def payload(shown: Message) -> dict[str, Any]:
 def _digest(shown: Message) -> dict[str, Any]:
     """Two blocks a line: what and who says so; a link."""
     blocks: list[dict[str, Any]] = [{"type": "header", "text": _plain(shown.summary, HEADER_LIMIT)}]
-    for entry in shown.entries[: (BLOCKS_LIMIT - 2) // 2]:
-        about = " · ".join(part for part in (isolate(entry.source), entry.why, entry.id) if part)
+    for entry in shown.entries:
+        parts = (isolate(entry.source), entry.tellers, entry.why, entry.id)
+        about = " · ".join(part for part in parts if part)
         told = [entry.summary, isolate(entry.headline), about]
         text = "\n".join(part for part in told if part)
         blocks.append({"type": "section", "text": _plain(text, TEXT_LIMIT)})
@@ -183,6 +184,8 @@ def _digest(shown: Message) -> dict[str, Any]:
             read = shown.say("اقرأ الخبر", "Read the article")
             link = {"type": "mrkdwn", "text": f"<{escape(entry.href)}|{read}>", "verbatim": True}
             blocks.append({"type": "context", "elements": [link]})
+    if shown.more:
+        blocks.append(_section(f"+{shown.more}"))
     return _body(shown.summary, blocks)
 
 
@@ -210,6 +213,8 @@ def _evidence(item: Item, shown: Message) -> str:
     details = [isolate(item.speaker), item.places, item.quantities]
     if any(details):
         lines.append(" · ".join(part for part in details if part))
+    if item.when:
+        lines.append(f"{shown.say('وقت وقوعه كما رُوي', 'Happened, as told')}: {item.when}")
     return "\n".join(lines)
 
 

@@ -51,11 +51,12 @@ def terminal_text(shown: Message) -> Text:
     text.append("● ", style="bold red")
     text.append(shown.summary, style="bold")
     for entry in shown.entries:
-        told = [entry.summary, isolate(entry.headline), isolate(entry.source), entry.why]
+        told = [entry.summary, isolate(entry.headline), isolate(entry.source)]
+        told += [entry.tellers, entry.why]
         text.append("\n  " + " · ".join(part for part in told if part))
         text.append(f"\n    {entry.id} {entry.href or ''}", style="dim")
     if shown.entries:
-        text.append("\n")
+        text.append(f"\n  +{shown.more}\n" if shown.more else "\n")
         return text
     for line in shown.news:
         text.append(f"\n  {isolate(line)}", style="yellow")
@@ -66,6 +67,8 @@ def terminal_text(shown: Message) -> Text:
         details = [isolate(item.speaker), item.places, item.quantities]
         if any(details):
             text.append("\n  " + " · ".join(part for part in details if part))
+        if item.when:
+            text.append(f"\n  {shown.say('وقت وقوعه كما رُوي', 'Happened, as told')}: {item.when}")
     if shown.more:
         text.append(f"\n  +{shown.more}")
     if shown.outlets:

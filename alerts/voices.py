@@ -48,6 +48,11 @@ def outlets(articles: Iterable[StoryArticle]) -> list[str]:
     return list(dict.fromkeys(article.source_name or article.source for article in articles))
 
 
+def copies(articles: Iterable[StoryArticle]) -> int:
+    """How many repeat the text of another."""
+    return sum(article.copy_of is not None for article in articles)
+
+
 def outlet(source: str) -> str:
     """A source's id without its edition: `sana-en` and `sana` are one outlet."""
     head, _, edition = source.rpartition("-")

@@ -16,7 +16,7 @@ from alerts.render import Manner, message
 from alerts.slack import payload
 from alerts.terminal import terminal_text
 from alerts.webhook import body
-from streams.records import Alert, Flag, Line, Quantity, State, StoryPart
+from streams.records import Alert, Flag, Happened, Line, Quantity, State, StoryPart
 
 MANNERS: Final[Mapping[str, Manner]] = {
     "ar": Manner(("ar",), "Africa/Tripoli"),
@@ -86,6 +86,7 @@ def _alert(
         struck=struck,
         outlets=("بوابة الوسط", "المرصد", "Libya Herald"),
         independent=independent,
+        copies=1,
     )
     opened = "5be1c0de00000000000000000000aaaa"
     return Alert(
@@ -121,6 +122,7 @@ def _flags() -> tuple[Flag, ...]:
             speaker="مهندس في الحقل",
             countries=("LY",),
             places=("الشرارة",),
+            happened=Happened(day=_THEN.date(), part="dawn", text="فجر الثلاثاء"),
         ),
         Flag(
             theme="oil_field",
@@ -153,6 +155,10 @@ def _digest(states: tuple[State, ...]) -> Alert:
             published=_THEN,
             states=states,
             why="muted",
+            also=("77aa10de00000000000000000000cccc",),
+            outlets=5,
+            independent=2,
+            copies=3,
         ),
         Line(
             alert_id="77aa10de00000000000000000000bbbb",

@@ -152,5 +152,5 @@ def alert_line(delivery: Delivery) -> dict[str, Any]:
         "updated": delivery.updated,
         "reference": delivery.reference,
         "link": delivery.link,
-        "lines": [line.alert_id for line in alert.lines],
+        "lines": [each for line in alert.lines for each in (line.alert_id, *line.also)],
     }

@@ -205,10 +205,11 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
 class Thread(msgspec.Struct, frozen=True, kw_only=True):
     """The first message on a story to one receiver. Until `until` it waits, and takes in what
-    comes meanwhile."""
+    comes meanwhile; `held` for a digest, it has no place of its own to answer."""
 
     alert_id: str
     until: datetime | None = None
+    held: bool = False
 
 
 class Story(Record, frozen=True, kw_only=True):
@@ -237,10 +238,12 @@ class StoryPart(msgspec.Struct, frozen=True, kw_only=True):
     struck: tuple[State, ...] = ()  # what nobody tells any more
     outlets: tuple[str, ...] = ()  # names of those who publish it
     independent: int = 1
+    copies: int = 0  # articles that repeat another's text
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """A message that was not sent when it was due, as a digest tells it."""
+    """What a digest tells of one story: the latest message on it that was not sent when it was due,
+    and how the story stands now."""
 
     alert_id: str
     story_id: str
@@ -250,6 +253,10 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     published: datetime | None = None
     states: tuple[State, ...] = ()
     why: str = ""  # it was not sent
+    also: tuple[str, ...] = ()  # alert ids of the earlier messages that it stands for
+    outlets: int = 0  # who publish it; 0 where that is not known
+    independent: int = 0
+    copies: int = 0
 
 
 class Alert(Record, frozen=True, kw_only=True):

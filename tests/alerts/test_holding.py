@@ -10,7 +10,7 @@ from alerts.hours import Digest, MuteTime
 from alerts.receivers import Receiver, SlackOptions
 from alerts.routing import Route, Target
 from alerts.silences import SilenceReader, read_silences, write_silence
-from streams.records import Silence
+from streams.records import Report, Silence
 from tests.fakes.alerts_bench import NOW, Bench, make_alert, make_flag, make_report, utc_now
 from tests.fakes.slack_server import Answer, SlackServer
 
@@ -71,6 +71,7 @@ def test_each_reason_names_what_holds_and_until_when() -> None:
     recent.note(("receiver", "desk"), NOW - timedelta(minutes=10))
     for n in range(3):
         recent.note(("rule", "oil-attacked"), NOW - timedelta(minutes=n))
+    recent.note(("tripped", "rule/oil-attacked"), NOW - timedelta(minutes=20))
     eight = NOW + timedelta(hours=20)
     cases = [
         (Gate(), (), None, None),
@@ -79,10 +80,11 @@ def test_each_reason_names_what_holds_and_until_when() -> None:
         (Gate({"desk": Wishes(digest=morning)}), (), None, None),
         (Gate({"desk": Wishes(digest=Digest(only=True))}), (), "digest_only", eight),
         (Gate({"desk": Wishes(limit=Limit(2, 3600))}), (), None, None),
-        (Gate({"desk": Wishes(limit=Limit(1, 3600))}), (), "rate_limited", NOW + HOUR),
+        (Gate({"desk": Wishes(limit=Limit(1, 3600))}), (), "rate_limited",
+         NOW + timedelta(minutes=50)),  # all that is held until then is one digest
         (Gate({"desk": Wishes(limit=Limit(1, 599))}), (), None, None),
-        (Gate(rule_limit=Limit(3, 3600)), (), "rule_limit", NOW + HOUR),
-    ]
+        (Gate(rule_limit=Limit(3, 3600)), (), "rule_limit", NOW + timedelta(minutes=40)),
+    ]  # fmt: skip
     for gate, mutes, reason, due in cases:
         where = Target("desk", "route", (make_flag(),), mute=mutes)
         held = gate.judge(make_alert(), where, (), recent, NOW)
@@ -161,6 +163,48 @@ def test_what_is_held_is_told_after_a_restart(bench: Bench, slack: SlackServer) 
     bench.start(bench.stage([desk(slack)], gate=gate))
     bench.until(lambda: len(slack.taken) == 2)
     assert bench.alerts()[-1].kind == "digest"
+
+
+def test_a_digest_tells_a_story_once_as_it_stands_and_how_many_tell_it(
+    bench: Bench, slack: SlackServer
+) -> None:
+    def told_by(name: str, **changes: Any) -> Report:
+        return make_report(name, seen=utc_now(), source=name, source_name=name, **changes)
+
+    first = told_by("a2")
+    copies = [told_by(each, sketch=first.sketch, flags=first.flags) for each in ("c1", "c2")]
+    halted = make_flag(development="halted", places=("حقل a2",))
+    bench.put(told_by("a1"), first, *copies, told_by("a3", flags=(halted,)))
+    bench.start(bench.stage([desk(slack)], gate=Gate({"desk": Wishes(limit=Limit(1, 2.0))})))
+    bench.until(lambda: len(slack.taken) == 2)
+    (line,) = bench.alerts()[-1].lines
+    assert [state.development for state in line.states] == ["attacked", "halted"]
+    assert (line.outlets, line.copies, line.independent) == (4, 2, 2)
+    held = [d.alert for d in bench.deliveries() if d.status == "held"]
+    assert [alert.kind for alert in held] == ["opened", "changed"]
+    assert (*line.also, line.alert_id) == tuple(alert.id for alert in held)
+    assert "copies: 2" in slack.taken[1].body["blocks"][1]["text"]["text"]
+
+
+def test_what_is_taken_back_before_its_digest_is_told_to_nobody(
+    bench: Bench, slack: SlackServer
+) -> None:
+    put(bench, "a1", "a2")
+    bench.put(make_report("a2", seen=utc_now(), revision=2, flags=()))
+    bench.start(bench.stage([desk(slack)], gate=Gate({"desk": Wishes(limit=Limit(1, 1.0))})))
+    bench.until(lambda: [d.reason for d in bench.deliveries()].count("withdrawn") == 2)
+    assert [alert.kind for alert in bench.alerts()] == ["opened"]
+
+
+def test_what_a_digest_told_is_corrected(bench: Bench, slack: SlackServer) -> None:
+    put(bench, "a1", "a2", "a3")
+    bench.start(bench.stage([desk(slack)], gate=Gate({"desk": Wishes(limit=Limit(2, 1.0))})))
+    bench.until(lambda: len(slack.taken) == 3)
+    assert [alert.kind for alert in bench.alerts()] == ["opened", "opened", "digest"]
+    bench.put(make_report("a3", seen=utc_now(), revision=2, flags=()))
+    bench.until(lambda: len(slack.taken) == 4)
+    told = bench.alerts()[-1]
+    assert (told.kind, told.article_id, told.thread) == ("corrected", "a3", None)
 
 
 def test_a_rule_gone_wild_is_held_and_said_once(bench: Bench, slack: SlackServer) -> None:

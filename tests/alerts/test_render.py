@@ -3,7 +3,7 @@
 import io
 import json
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from email import charset, message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
@@ -17,11 +17,11 @@ from lxml import html as lxml_html
 from alerts.mail import compose, mail_html, mail_text, subject
 from alerts.push import written as push_written
 from alerts.receivers import EmailOptions
-from alerts.render import HEADLINE, ITEMS, PLAIN, message
+from alerts.render import HEADLINE, ITEMS, PLAIN, Manner, message
 from alerts.slack import escape, payload
 from alerts.terminal import terminal_text
 from alerts.webhook import body as webhook_body
-from streams.records import Alert, Flag, Line, Quantity, State, StoryPart
+from streams.records import Alert, Flag, Happened, Line, Quantity, State, StoryPart
 from tests.fakes.alerts_bench import NOW, make_alert, make_flag
 from tests.fakes.hostile import BIDI_CONTROLS, hostile
 from tests.fakes.slack_server import payload_problem
@@ -48,6 +48,10 @@ def hostile_alerts() -> st.SearchStrategy[Alert]:
         countries=st.lists(st.sampled_from(["LY", "SY", "XX"]) | text, max_size=7).map(tuple),
         places=few,
         quantities=st.lists(quantities, max_size=3).map(tuple),
+        happened=st.none()
+        | st.builds(
+            Happened, day=st.dates(), part=st.sampled_from(["", "dawn", "night"]), text=text
+        ),
     )
     state = st.builds(
         State,
@@ -67,6 +71,7 @@ def hostile_alerts() -> st.SearchStrategy[Alert]:
         struck=states,
         outlets=few,
         independent=st.integers(0, 300),
+        copies=st.integers(0, 300),
     )
     entry = st.builds(
         Line,
@@ -77,6 +82,9 @@ def hostile_alerts() -> st.SearchStrategy[Alert]:
         source_name=text,
         states=states,
         why=st.sampled_from(["muted", "expired"]) | text,
+        also=few,
+        outlets=st.integers(0, 300),
+        copies=st.integers(0, 300),
     )
     around = st.fixed_dictionaries(
         {"stories": st.lists(part, max_size=7).map(tuple)}
@@ -386,3 +394,34 @@ def test_the_terminal_shows_the_headline_whole(published: Any) -> None:
     text = terminal_text(message(make_alert(published=published))).plain
     assert "\u2068قصف حقل الواحة النفطي a1\u2069" in text
     assert io.StringIO(text).read().count("\n") >= 4
+
+
+def test_a_digest_names_the_stories_most_told_and_counts_the_rest() -> None:
+    def line(n: int) -> Line:
+        return Line(
+            alert_id=f"alert{n}", story_id=f"s{n}", title=f"news {n}", url="https://news.example/",
+            source_name="desk", independent=3 if n == 29 else 1, outlets=n, copies=n,
+        )  # fmt: skip
+
+    alert = msgspec.structs.replace(
+        make_alert(), kind="digest", flags=(), lines=tuple(map(line, range(30)))
+    )
+    shown = message(alert, Manner(("en",)))
+    assert [entry.headline for entry in shown.entries[-2:]] == ["news 18", "news 29"]
+    assert (len(shown.entries), shown.more) == (20, 10)
+    assert shown.entries[-1].tellers.strip("\u2068\u2069").startswith("29 outlets, copies: 29")
+    assert shown.entries[1].tellers == ""
+    assert payload_problem(payload(shown)) is None
+    assert all("+10" in text for text in (mail_html(shown), mail_text(shown)))
+
+
+def test_when_it_happened_is_told_in_the_receiver_s_words_and_the_source_s() -> None:
+    happened = Happened(day=date(2026, 3, 3), part="dawn", text="فجر الثلاثاء")
+    alert = make_alert(flags=(make_flag(happened=happened),))
+    english = message(alert, Manner(("en",), "Asia/Tokyo")).items[0].when
+    assert english == "\u2068Tuesday 2026-03-03, at dawn\u2069 \u2068«فجر الثلاثاء»\u2069"
+    assert (
+        message(alert, Manner(("ar",))).items[0].when.startswith("\u2068الثلاثاء 2026-03-03، فجرا")
+    )
+    assert message(make_alert()).items[0].when == ""
+    assert "Happened, as told" in mail_html(message(alert))
