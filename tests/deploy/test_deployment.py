@@ -13,6 +13,7 @@ import yaml
 
 from rasid.configfile import check
 from rasid.yamltree import parse_tree
+from streams.kafka_options import KafkaOptions
 from tests.conftest import require
 
 ROOT = Path(__file__).parents[2]
@@ -96,9 +97,25 @@ def test_every_stage_has_a_workload_that_is_watched_and_locked_in() -> None:
         )
         # A name that a new pod of the stage has again.
         assert "hostname" in spec or each["kind"] == "StatefulSet"
-    (scaler,) = (d for d in documents() if d["kind"] == "HorizontalPodAutoscaler")
-    target = scaler["spec"]["scaleTargetRef"]
-    assert (target["kind"], target["name"]) in {(p["kind"], p["metadata"]["name"]) for p in pods()}
+
+
+def test_processors_are_scaled_by_their_lag_up_to_their_partitions() -> None:
+    (scaler,) = (d["spec"] for d in documents() if d["kind"] == "HorizontalPodAutoscaler")
+    (target,) = (
+        p for p in pods()
+        if p["spec"]["template"]["spec"]["containers"][0]["args"][0] == "process"
+    )  # fmt: skip
+    assert scaler["scaleTargetRef"] == {
+        "apiVersion": target["apiVersion"],
+        "kind": target["kind"],
+        "name": target["metadata"]["name"],
+    }
+    (metric,) = (m["external"] for m in scaler["metrics"])
+    assert metric["metric"]["selector"] == {"matchLabels": {"stage": "process"}}
+    assert metric["target"]["type"] == "AverageValue"  # of all pods together, not of each
+    metrics = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    assert f"| `{metric['metric']['name']}` | gauge | `stage` |" in metrics
+    assert scaler["maxReplicas"] == KafkaOptions(("kafka:9092",), "a").partitions
 
 
 def configurations() -> list[Any]:
