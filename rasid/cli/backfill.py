@@ -53,7 +53,8 @@ def backfill(
     from collectors.backfill import Backfill
     from collectors.catalogue import load_catalogue
     from rasid import logs
-    from rasid.app import collect_options, now, sources
+    from rasid.app import now
+    from rasid.options import collect_options, sources
 
     logs.set_up("warning")
     configured = load_config(config)

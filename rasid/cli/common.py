@@ -49,9 +49,10 @@ def load_config(path: Path | None) -> "Config":
 
 def open_configured_log(path: Path | None) -> "Log":
     """The log that the configuration names, for looking at."""
-    from rasid.app import configured_log
+    from rasid.app import now
+    from rasid.options import configured_log
 
-    return configured_log(load_config(path))
+    return configured_log(load_config(path), now)
 
 
 def past(text: str, now: datetime) -> datetime:

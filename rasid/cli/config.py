@@ -29,7 +29,7 @@ def check(
     Exit code 1 when there is one. Secrets are never shown.
     """
     from rasid import configfile
-    from rasid.app import receivers, sources
+    from rasid.options import receivers, sources
     from rasid.yamltree import read_tree
 
     path = file or config or configfile.DEFAULT_FILE

@@ -48,7 +48,7 @@ def check(names: Names = None, config: ConfigOption = None, as_json: JsonOption 
 
     Exit code 1 when one has a problem. Takes the site delay between two feeds of one site.
     """
-    from rasid.app import collect_options
+    from rasid.options import collect_options
 
     configured = load_config(config)
     chosen = _chosen(names, configured)
@@ -70,10 +70,11 @@ def health(names: Names = None, config: ConfigOption = None, as_json: JsonOption
     """
     from contextlib import closing
 
-    from rasid.app import configured_log, now
+    from rasid.app import now
+    from rasid.options import configured_log
 
     configured = load_config(config)
-    with closing(configured_log(configured)) as log:
+    with closing(configured_log(configured, now)) as log:
         states = _states(log)
     found = [
         _health(source, feed.url, states.get(feed.url), now())
@@ -223,7 +224,7 @@ def _print_checks(results: list[dict[str, Any]]) -> None:
 
 def _chosen(names: list[str] | None, config: "Config") -> list["Source"]:
     from collectors.catalogue import load_catalogue, select
-    from rasid.app import sources
+    from rasid.options import sources
 
     if not names:
         return sources(config)

@@ -191,7 +191,8 @@ def _document(
 
     if _is_url(name):
         from collectors.single import fetch_article
-        from rasid.app import collect_options, now
+        from rasid.app import now
+        from rasid.options import collect_options
 
         article = fetch_article(name, collect_options(load_config(config)), clock=now)
         return Document(

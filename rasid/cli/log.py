@@ -124,14 +124,15 @@ def copy(
 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    from rasid.app import configured_log
+    from rasid.app import now
+    from rasid.options import configured_log
     from streams.copying import copy as copy_log
 
     settings = load_config(config)
     bars: dict[str, Any] = {}
     with (
-        closing(configured_log(settings.model_copy(update={"log": source}))) as one,
-        closing(configured_log(settings.model_copy(update={"log": target}))) as other,
+        closing(configured_log(settings.model_copy(update={"log": source}), now)) as one,
+        closing(configured_log(settings.model_copy(update={"log": target}), now)) as other,
         Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()) as progress,
     ):
 
@@ -156,7 +157,7 @@ def backup(
     To restore: stop Rasid, put the copy in the log's place, remove the old -wal and -shm beside
     it, start Rasid.
     """
-    from rasid.app import log_url
+    from rasid.options import log_url
     from streams.carriers import log_file
     from streams.sqlite_backup import back_up
 

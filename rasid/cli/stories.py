@@ -139,8 +139,8 @@ def why(
 ) -> None:
     """Tell the whole way of an article: fetched, extracted, flagged, joined, routed, sent, or
     what stopped it, with the line of the configuration that did."""
-    from rasid.app import route
     from rasid.cli.common import load_config
+    from rasid.options import route
     from rasid.trail import find, trail
 
     log = open_configured_log(config)
@@ -175,8 +175,9 @@ def route_of(
     """Tell who would get a story that had news now, by which route, and why others would not:
     what each route misses; silences, mute times and limits that hold."""
     from alerts.silences import read_silences
-    from rasid.app import gate, now, route
+    from rasid.app import now
     from rasid.cli.common import load_config
+    from rasid.options import gate, route
     from rasid.storybook import deliveries
     from rasid.trail import line, who_gets
 

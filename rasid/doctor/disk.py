@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from rasid.app import log_url
 from rasid.config import Config
 from rasid.doctor.finding import Finding, Patient
+from rasid.options import log_url
 from streams.carriers import log_file
 from streams.errors import LogError, LogUnavailable, Malformed, NewerSchema
 from streams.records import KINDS, decode

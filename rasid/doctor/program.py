@@ -12,9 +12,9 @@ from collectors.catalogue import Source
 from collectors.options import CollectOptions
 from collectors.urls import site_of
 from processors.flagger import load_flagger
-from rasid.app import collect_options, configured_log, log_url, sources
 from rasid.config import serve_address
 from rasid.doctor.finding import Finding, Patient
+from rasid.options import collect_options, configured_log, log_url, sources
 from streams.carriers import log_file
 from streams.errors import LogError
 

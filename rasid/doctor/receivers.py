@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from alerts.errors import SendError
 from alerts.receivers import Receiver
 from alerts.trial import reach, send_test
-from rasid.app import receivers as configured
 from rasid.doctor.finding import Finding, Patient
+from rasid.options import receivers as configured
 from streams.errors import ConfigError
 
 

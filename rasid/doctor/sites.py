@@ -9,9 +9,9 @@ from typing import Final
 
 from collectors.errors import HINTS
 from collectors.proxy import environment_proxies, shown
-from rasid.app import collect_options, configured_log, sources
 from rasid.doctor.finding import Finding, Patient
 from rasid.doctor.knocks import Knock
+from rasid.options import collect_options, configured_log, sources
 from streams.errors import LogError
 from streams.records import ARTICLES
 
@@ -114,7 +114,10 @@ def _told(patient: Patient) -> Sequence[Knock]:
 
 def _newest(patient: Patient) -> datetime | None:
     """Of a log that can be read; another check tells why one cannot."""
-    with suppress(LogError, KeyError), closing(configured_log(patient.config)) as log:
+    with (
+        suppress(LogError, KeyError),
+        closing(configured_log(patient.config, patient.clock)) as log,
+    ):
         ends = {info.name: info.end_offset for info in log.topics() if info.partitions == 1}
         if end := ends.get(ARTICLES):
             return max((m.time for m in log.read(ARTICLES, max(0, end - 1))), default=None)

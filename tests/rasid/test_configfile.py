@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rasid import app, yamltree
+from rasid import options, yamltree
 from rasid.config import Config, parse_duration
 from rasid.configfile import check, load
 from rasid.yamltree import parse_tree
@@ -82,15 +82,15 @@ def test_every_documented_key_is_read(tmp_path: Path) -> None:
     password.write_text("hunter2\n")
     config = good(WHOLE.replace("PASSWORD_FILE", str(password)), ENVIRONMENT)
     assert config.collect.max_interval == 3600
-    assert [s.id for s in app.sources(config)] == [
+    assert [s.id for s in options.sources(config)] == [
         "yafa-news", "arabi21", "enab-baladi", "desk-test",
     ]  # fmt: skip
-    assert [f.interval_s for f in app.sources(config)[-1].feeds] == [None, 1.0]
-    desk, editors, _ = app.receivers(config)
+    assert [f.interval_s for f in options.sources(config)[-1].feeds] == [None, 1.0]
+    desk, editors, _ = options.receivers(config)
     assert desk.channel.webhook_url == ENVIRONMENT["SLACK_WEBHOOK"]  # type: ignore[union-attr]
     assert editors.channel.password == "hunter2"  # type: ignore[union-attr]
     assert editors.channel.user == "user"  # type: ignore[union-attr]
-    route = app.route(config)
+    route = options.route(config)
     assert (route.receiver, route.routes[0].receiver, route.routes[0].continue_) == (
         "desk", "editors", True,
     )  # fmt: skip
@@ -102,13 +102,13 @@ def test_without_a_file_it_is_the_core_catalogue_on_the_terminal(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     config = load(None)
-    assert len(app.sources(config)) >= 25
-    assert [r.name for r in app.receivers(config)] == ["here"]
-    assert app.route(config).receiver == "here"
+    assert len(options.sources(config)) >= 25
+    assert [r.name for r in options.receivers(config)] == ["here"]
+    assert options.route(config).receiver == "here"
 
 
 def test_the_terminal_that_is_there_without_receivers_can_be_named() -> None:
-    route = app.route(good("route: {receiver: here, routes: [{receiver: here}]}"))
+    route = options.route(good("route: {receiver: here, routes: [{receiver: here}]}"))
     assert (route.receiver, route.routes[0].receiver) == ("here", "here")
     (found,) = problems("route: {receiver: hree}")
     assert found.endswith("no receiver is named 'hree'; did you mean here?")
@@ -138,7 +138,7 @@ def test_wrong_types_are_told_in_plain_words(text: str, expected: str) -> None:
 
 def test_own_sources_alone_do_not_bring_the_catalogue() -> None:
     config = good("sources: [{id: mine, feeds: ['http://127.0.0.1/f']}]")
-    assert [s.id for s in app.sources(config)] == ["mine"]
+    assert [s.id for s in options.sources(config)] == ["mine"]
 
 
 def test_all_problems_are_told_at_once_with_line_and_key() -> None:

@@ -24,9 +24,9 @@ from kafka.admin import (
     ResourceType,
 )
 
-from rasid.app import configured_log
 from rasid.configfile import load
 from rasid.demo.broker import Brokers
+from rasid.options import configured_log
 from streams import kafka_client
 from streams.errors import LogUnavailable
 from streams.kafka import KafkaLog
