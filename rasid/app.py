@@ -264,7 +264,7 @@ class App:
             if name == "process" and self._processor:
                 try:
                     self._processor.load()
-                    _set_aside()
+                    _set_aside(replacing=False)
                 except BaseException:
                     self._shut_down({n: t for n, t in threads.items() if t.is_alive()}, None)
                     raise
@@ -389,7 +389,7 @@ class App:
             self._collector.reload(polled, options)
         if self._processor and flagger:
             self._processor.reload(flagger)
-            _set_aside()
+            _set_aside(replacing=True)
         log.info("reloaded", sources=len(polled), rules="new" if flagger else "as before")
         return True
 
@@ -421,9 +421,11 @@ def _ready(stage: StageThread) -> bool:
     return stage.ready
 
 
-def _set_aside() -> None:
+def _set_aside(*, replacing: bool) -> None:
     """Take what has just been built out of the garbage collector's sight: the rules are half a
-    million objects, and each full look over them stops every thread for a third of a second."""
-    gc.unfreeze()
-    gc.collect()
+    million objects, and each full look over them stops every thread for a third of a second.
+    One look is needed where they replace others, which are to go."""
+    if replacing:
+        gc.unfreeze()
+        gc.collect()
     gc.freeze()
