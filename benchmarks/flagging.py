@@ -135,7 +135,7 @@ def main() -> None:
     print(
         f"texts                      {len(texts)} of 4 KB, {tokens:.0f} tokens; {flagged} flagged"
     )
-    held_terms = len(flagger.books["ar"].lexicon.phrases)
+    held_terms = flagger.books["ar"].lexicon.size
     print(f"loading, examples run      {loading:.2f} s, {held_terms} terms")
     print(f"bare tokenising            {bare_rate:9.0f} /s   (our classes: {bare_all:.0f} /s)")
     print(f"flagging, caches cold      {cold:9.0f} /s   {cold / bare_rate:6.1%}")

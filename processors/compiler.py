@@ -3,7 +3,7 @@
 A language is a folder: `language.yaml` (its tag and normaliser, the head nouns that make a
 name an installation) and any number of files holding `concepts` or a `theme` with its
 `rules`. The folder `shared` holds gazetteers: names in all scripts, of which each language
-takes its own (see processors.gazetteer). `ordinary.txt` is news of no theme.
+takes its own (see processors.gazetteer).
 
     concepts:
       truce: {nouns: [هدنة|هدن], include: [armistice]}   # words, phrases, other concepts
@@ -12,9 +12,8 @@ takes its own (see processors.gazetteer). `ordinary.txt` is news of no theme.
 """
 
 import difflib
-from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from processors.gazetteer import GAZETTEER_CONCEPTS, gazetteer_terms
@@ -23,7 +22,6 @@ from processors.lexicon import CLASSES, NORMALISERS, Lexicon, Term
 from processors.places import CONCEPTS
 from processors.rules import Rule, Rulebook, Sequence, Theme
 from processors.source import Word
-from processors.text import words
 from streams.records import DEVELOPMENTS
 
 
@@ -126,7 +124,7 @@ class _Compiler:
                 body = {**before[2], Word("status"): "off"}
             rules[word] = (root, word, body)
 
-    def compile(self, shared: Iterable[Mapping[Word, Any]], ordinary: str) -> Rulebook:
+    def compile(self, shared: Iterable[Mapping[Word, Any]]) -> Rulebook:
         for i, name in enumerate(self.concepts):
             self.bits[name] = 1 << i
         masks = {name: self._closure(name) for name in self.concepts}
@@ -157,23 +155,22 @@ class _Compiler:
             else:
                 theme.quiet |= bits
         masking = self._masking()
-        always = sum(masking) | self.bits.get("filler", 0) | self.bits.get("clause_word", 0)
         for theme, rules in self.themes.values():
             for _, word, body in rules.values():
                 if body.get("status") != "off":
-                    rule = self._rule(theme, word, body)
-                    tried = self._tried(rule.items, always)
-                    theme.rules.append(replace(rule, tried=tried))
+                    theme.rules.append(self._rule(theme, word, body))
         themes = [theme for theme, _ in self.themes.values()]
         for theme in themes:
             self._check_anchors(theme, masks)
         all_rules = [rule for theme in themes for rule in theme.rules]
-        tokens = words(ordinary)
-        needs = self._needs(all_rules, self._common(tokens))
+        glance = Glance(
+            [rule.items for rule in all_rules], [(of.mask, of.parts) for of in sequences]
+        )
+        self.lexicon.tells = glance.tells
+        self.lexicon.clear()
         return Rulebook(
-            self.language, self.lexicon, Glance(self.lexicon, needs, self.lexicon.met(tokens)),
-            self.bits, sequences, themes, all_rules, masking, self.script,
-            self._context(themes, sum(masking)),
+            self.language, self.lexicon, glance, self.bits, sequences, themes, all_rules,
+            masking, self.script, self._context(themes, sum(masking)),
         )  # fmt: skip
 
     def _check_anchors(self, theme: Theme, masks: Mapping[str, int]) -> None:
@@ -188,63 +185,6 @@ class _Compiler:
                 raise rule.word.error(
                     f"no item of this rule is an anchor of {theme.name}", reason="schema"
                 )
-
-    def _common(self, tokens: list[str]) -> dict[int, int]:
-        """How often ordinary news has each concept; what is made of others, as often as the
-        rarest of them."""
-        entries = list(map(self.lexicon.__getitem__, tokens))
-        hits = self.lexicon.find(tokens, entries, 0, len(tokens))
-        masks = Counter(hit.mask for hit in hits)
-        common = {
-            bit: sum(count for mask, count in masks.items() if mask & bit)
-            for bit in self.bits.values()
-        }
-        for sequence in self.sequences:
-            least = min(_often(step, common) for step in sequence.parts)
-            for bit in common:
-                if bit & sequence.mask:
-                    common[bit] += least
-        return common
-
-    def _needs(self, rules: Iterable[Rule], common: Mapping[int, int]) -> list[list[int]]:
-        """Of each rule, concepts one of which a sentence must have for it to match, the rarest
-        first: those of each piece, or of the rarest parts of what may make one."""
-        by_rarity = [
-            (sequence.mask, sorted(sequence.parts, key=lambda part: _often(part, common)))
-            for sequence in self.sequences
-        ]
-
-        def or_made(mask: int, at: int, seen: frozenset[int] = frozenset()) -> int:
-            """These concepts, or what all that may make them has, by its rarest part or the
-            next."""
-            whole = mask
-            for i, (made, parts) in enumerate(by_rarity):
-                if made & mask and i not in seen:
-                    part = parts[min(at, len(parts) - 1)]
-                    whole |= or_made(part, 0, seen | {i})
-            return whole
-
-        def needs_of(rule: Rule) -> list[int]:
-            needs = {or_made(item, at) for item in rule.items for at in (0, 1)}
-            return sorted(needs, key=lambda need: (_often(need, common), need))
-
-        return [needs_of(rule) for rule in rules]
-
-    def _tried(self, items: Iterable[int], always: int) -> int:
-        """Concepts that decide whether these items are met by their words alone: theirs, of
-        the steps of what makes them, and those that hide or may stand between."""
-        tried = always
-        for item in items:
-            tried |= item
-        while True:
-            more = tried
-            for sequence in self.sequences:
-                if sequence.mask & tried:
-                    for part in sequence.parts:
-                        more |= part
-            if more == tried:
-                return tried
-            tried = more
 
     def _masking(self) -> dict[int, int]:
         """What masks, by theme, and what it leaves alone: other themes' own concepts."""
@@ -373,20 +313,14 @@ class _Compiler:
         return match.index(value)
 
 
-def _often(item: int, common: Mapping[int, int]) -> int:
-    return sum(count for bit, count in common.items() if bit & item)
-
-
 def compile_language(
     settings: Mapping[Word, Any],
     documents: Iterable[tuple[int, Mapping[Word, Any]]],
     shared: Iterable[Mapping[Word, Any]],
-    ordinary: str = "",
 ) -> Rulebook:
     """One language's rulebook, of files that were checked (processors.schema), each with the
-    number of the folder it is from; `ordinary` is news of no theme, by which common words are
-    known. Raises RuleError."""
+    number of the folder it is from. Raises RuleError."""
     compiler = _Compiler(settings)
     for root, document in documents:
         compiler.read(document, root)
-    return compiler.compile(shared, ordinary)
+    return compiler.compile(shared)

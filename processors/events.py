@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from processors.evidence import Evidence
-from processors.lexicon import Entry
+from processors.lexicon import Entry, Hit
 from processors.matching import Match
 from processors.text import Sentence, places
 from streams.records import Flag, Span
@@ -20,7 +20,8 @@ class Part:
     name: Literal["title", "text"]
     raw: str
     tokens: list[str]
-    entries: list[Entry | None]
+    entries: list[Entry]
+    phrases: list[Hit]  # its terms of several words
     sentences: list[Sentence]
     _starts: list[int] = field(default_factory=list)
 

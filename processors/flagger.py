@@ -56,7 +56,7 @@ class Flagger:
         """The rules of the text's language: as it says, unless its script says otherwise."""
         language = (document.language or "").split("-")[0].lower()
         sample = document.title[:100] + document.text[:200]
-        arabic, latin = (len("".join(of.findall(sample))) for of in (_ARABIC, _LATIN))
+        arabic, latin = (sum(map(len, of.findall(sample))) for of in (_ARABIC, _LATIN))
         script = "arabic" if arabic * 2 > latin else "latin"
         book = self.books.get(language)
         if book is not None and book.script == script:
@@ -259,15 +259,11 @@ def _load(folders: Sequence[Path]) -> Flagger:
         else:
             check_file(document, ThemeFile, path)
             documents.append((number, document))
-    ordinary = {
-        path.parent.name: path.read_text(encoding="utf-8")
-        for path in sorted(BUNDLED.glob("*/ordinary.txt"))
-    }
     for name, (settings, _) in languages.items():
         if not settings:
             raise RuleError("has no language.yaml", reason="missing", file=name)
     books = {
-        name: compile_language(settings, documents, shared, ordinary.get(name, ""))
+        name: compile_language(settings, documents, shared)
         for name, (settings, documents) in languages.items()
     }
     return Flagger(books, rules_digest(folders))

@@ -14,10 +14,11 @@ marks, never across other punctuation.
 """
 
 import re
-from collections import Counter
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import takewhile
+from itertools import chain, compress, takewhile
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from processors import arabic, latin
@@ -27,6 +28,10 @@ from processors.text import QUOTES
 MAX_CACHED: Final = 150_000
 # Hyphens, in a word or between two, are looked across in text (processors.text.joined).
 _HYPHEN: Final = re.compile(r"(?<=[^\W_])-(?=[^\W_])| - ")
+_LEMMAS: Final = attrgetter("lemmas")
+_START: Final = attrgetter("start")
+_MASK: Final = attrgetter("mask")
+_MAY_BEGIN: Final = attrgetter("begins")
 CLASSES: Final = {"nouns": NOUN, "verbs": VERB, "names": NAME, "words": FIXED}
 
 
@@ -74,40 +79,34 @@ class Node:
     next: dict[int, "Node"] = field(default_factory=dict)
     far: dict[int, "Node"] = field(default_factory=dict)  # by how many words may lie between
     terms: list[Term] = field(default_factory=list)
-    potential: int = 0  # concepts of all terms from here on
 
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """What a token may be."""
+    """What a token may be. Tokens that may be the same have one entry."""
 
     lemmas: tuple[int, ...]
-    flags: int
-    terms: tuple[Term, ...]  # one-word terms
-    nodes: tuple[Node, ...]  # where phrases go on
-    potential: int  # concepts of every term that may begin here
-    sign: "Sign | None"  # what it tells of rules
+    flags: int = 0
+    terms: tuple[Term, ...] = ()  # one-word terms
+    mask: int = 0  # their concepts
+    begins: bool = False  # whether phrases may begin here
+    near: tuple["Way", ...] = ()  # where phrases go on with the next word
+    near_lemmas: frozenset[int] = frozenset()  # what that word may be
+    far: tuple["Way", ...] = ()  # or with a later one
+    far_lemmas: frozenset[int] = frozenset()
+    reach: int = 0  # the most words that may lie between
+    tells: int = 0  # of rules (processors.glance)
 
 
-class Beside(NamedTuple):
-    """What a token tells if another word stands beside it."""
-
-    step: int  # before it or after it
-    gap: int  # past at most so many words
-    needs: dict[int, int]  # by the lemma of the other word
-    most: int  # all of these
+Way = tuple[Node, int]  # with how many words that may lie before the next
 
 
-class Sign(NamedTuple):
-    """What a token tells of needs of rules (processors.glance): those it fills by itself, and
-    with others beside it."""
-
-    needs: int
-    beside: tuple[Beside, ...]
-    most: int  # all of these
+_QUOTE: Final = -1  # no lemma; what a phrase may go on with behind it is seen by walking on
+NOTHING: Final = Entry(())
+QUOTED: Final = Entry((_QUOTE,))
 
 
-class Lexicon(dict[str, Entry | None]):
+class Lexicon(dict[str, Entry]):
     """A mapping from raw tokens to entries, filled as tokens are met."""
 
     def __init__(self, normaliser: Normaliser) -> None:
@@ -118,52 +117,41 @@ class Lexicon(dict[str, Entry | None]):
         self._forms: dict[str, list[tuple[int, int]]] = {}
         self.apart = 0  # concepts whose terms are not made one with others of the same words
         self._plain: dict[int, Term] = {}
-        self._entries: dict[tuple[tuple[int, int], ...], Entry] = {}  # many tokens share one
-        self.sign: Callable[[tuple[int, ...]], Sign | None] = lambda lemmas: None
-        # Of each term: concepts, its words, how many others may stand before each.
-        self.phrases: list[tuple[int, list[tuple[int, ...]], list[int]]] = []
+        self._entries: dict[tuple[tuple[int, ...], int], Entry] = {}
+        self.tells: Callable[[int], int] = lambda mask: 0  # what concepts tell of rules
+        self.size = 0  # terms
         self._pieces: dict[tuple[str, int], tuple[int, ...]] = {}
 
     def add(self, term: Term, kind: int) -> None:
         """Add a term; its words are of class `kind` unless marked. ValueError when empty."""
-        nodes = [self._root]
-        slots: list[tuple[int, ...]] = []
-        gaps: list[int] = []
-        gap = 0
-        if kind == VERB and " " in term.text.strip():
+        pieces = _HYPHEN.sub(" ", term.text).split()
+        if not pieces or pieces[0][0] == "~" or pieces[-1][0] == "~":
+            raise ValueError(f"no word in {term.text!r}")
+        if kind == VERB and len(pieces) > 1:
             kind = NOUN  # the other words of a verb's phrase; the verb itself has its slash
-        for piece in _HYPHEN.sub(" ", term.text).split():
+        nodes = [self._root]
+        gap = 0
+        for piece in pieces:
             if piece[0] == "~":
                 gap = int(piece[1:] or 1)
-                nodes = [node.far.setdefault(gap, Node()) for node in nodes]
-                for node in nodes:
-                    node.potential |= term.mask
                 continue
             lemmas = self._lemmas_of(piece, kind)
             if not lemmas:
                 raise ValueError(f"no word in {piece!r}")
-            nodes = [_after(node, lemma) for node in nodes for lemma in lemmas]
-            slots.append(lemmas)
-            gaps.append(gap)
-            gap = 0
-            for node in nodes:
-                node.potential |= term.mask
-        if not slots or term.text.split()[-1][0] == "~":
-            raise ValueError(f"no word in {term.text!r}")
+            if gap:
+                nodes = [node.far.setdefault(gap, Node()) for node in nodes]
+                gap = 0
+            nodes = [node.next.setdefault(lemma, Node()) for node in nodes for lemma in lemmas]
         for node in nodes:
             node.terms = self._merged([*node.terms, term])
-        self.phrases.append((term.mask, slots, gaps))
+        self.size += 1
         if self:
             self.clear()
 
     def clear(self) -> None:
+        """Read every token anew."""
         super().clear()
         self._entries.clear()
-
-    def met(self, text: list[str]) -> Counter[int]:
-        """How often each lemma is met."""
-        entries = map(self.__getitem__, text)
-        return Counter(lemma for entry in entries if entry for lemma in entry.lemmas)
 
     def _lemmas_of(self, piece: str, kind: int) -> tuple[int, ...]:
         """The lemmas of a piece's alternatives; the same pieces come again and again."""
@@ -191,14 +179,13 @@ class Lexicon(dict[str, Entry | None]):
                 self._forms.setdefault(form, []).append((lemma, kind))
         yield self._lemmas[key]
 
-    def __missing__(self, raw: str) -> Entry | None:
+    def __missing__(self, raw: str) -> Entry:
         if len(self) >= MAX_CACHED:
             self.clear()
-        entry = self._read(raw)
-        self[raw] = entry
+        entry = self[raw] = QUOTED if raw in QUOTES else self._read(raw)
         return entry
 
-    def _read(self, raw: str) -> Entry | None:
+    def _read(self, raw: str) -> Entry:
         forms = self._forms
         found: dict[int, int] = {}
         for rest, classes, flags in self.normaliser.readings(self.normaliser.fold(raw)):
@@ -207,29 +194,30 @@ class Lexicon(dict[str, Entry | None]):
                     if kind & classes and lemma not in found:
                         found[lemma] = flags
         if not found:
-            return None
-        key = tuple(found.items())
+            return NOTHING
+        flags = 0
+        for of_lemma in found.values():
+            flags |= of_lemma
+        key = tuple(found), flags
         entry = self._entries.get(key)
         if entry is None:
-            entry = self._entries[key] = self._entry(found)
+            entry = self._entries[key] = self._entry(*key)
         return entry
 
-    def _entry(self, found: dict[int, int]) -> Entry:
-        """What a token of these lemmas may be, each with the flags of its clitics."""
-        terms: dict[int, Term] = {}
-        nodes = []
-        all_flags = potential = 0
-        for lemma, flags in found.items():
-            all_flags |= flags
-            node = self._root.next.get(lemma)
-            if node is not None:
-                potential |= node.potential
-                terms.update((id(term), term) for term in node.terms)
-                if node.next or node.far:
-                    nodes.append(node)
-        lemmas = tuple(found)
-        of_one_word = tuple(self._merged(terms.values()))
-        return Entry(lemmas, all_flags, of_one_word, tuple(nodes), potential, self.sign(lemmas))
+    def _entry(self, lemmas: tuple[int, ...], flags: int) -> Entry:
+        first = [self._root.next[lemma] for lemma in lemmas if lemma in self._root.next]
+        terms = tuple(
+            self._merged({id(term): term for node in first for term in node.terms}.values())
+        )
+        mask = 0
+        for term in terms:
+            mask |= term.mask
+        near = tuple((node, 0) for node in first if node.next)
+        far = tuple((after, gap) for node in first for gap, after in node.far.items())
+        return Entry(
+            lemmas, flags, terms, mask, bool(near or far), near, _next(near), far, _next(far),
+            max((gap for _, gap in far), default=0), self.tells(mask),
+        )  # fmt: skip
 
     def _merged(self, terms: Iterable[Term]) -> list[Term]:
         """Terms of the same words, those that say nothing but their concepts made one."""
@@ -258,103 +246,91 @@ class Lexicon(dict[str, Entry | None]):
                 best = max(best, (at, len(rest), shown))
         return best[2]
 
-    def find(
-        self,
-        tokens: list[str],
-        entries: list[Entry | None],
-        first: int,
-        last: int,
-        wanted: int = -1,
+    def phrases(self, tokens: list[str], entries: list[Entry], first: int, last: int) -> list[Hit]:
+        """Every term of several words between two tokens, by start, the longer first."""
+        found: list[Hit] = []
+        for start in compress(range(first, last - 1), map(_MAY_BEGIN, entries[first:last])):
+            entry = entries[start]
+            # Almost every word that may begin a phrase begins none: no word of one comes next.
+            ways: tuple[Way, ...] = ()
+            if not entry.near_lemmas.isdisjoint(entries[start + 1].lemmas):
+                ways = entry.near
+            if entry.far:
+                later = map(_LEMMAS, entries[start + 1 : start + 2 + entry.reach])
+                if not entry.far_lemmas.isdisjoint(chain.from_iterable(later)):
+                    ways += entry.far
+            if ways:
+                hits = {
+                    (id(term), end): Hit(start, end, term.mask, term, entry.flags, term.codes)
+                    for node, gap in ways
+                    for term, end in _go_on(node, gap, tokens, entries, start + 1, last)
+                }
+                found += sorted(hits.values(), key=_ends_first)
+        return found
+
+    @staticmethod
+    def hits(
+        entries: list[Entry], phrases: list[Hit], first: int, last: int, wanted: int
     ) -> list[Hit]:
-        """Every term between two tokens, by start, the longer first; of `wanted` concepts at
-        least all."""
-        hits: list[Hit] = []
-        present: set[int] = set()  # lemmas of these tokens, once asked for
-        for i in range(first, last):
-            entry = entries[i]
-            if entry is None or not entry.potential & wanted:
-                continue
-            if entry.nodes:
-                at = i + 1
-                while at < last and tokens[at] in QUOTES:
-                    at += 1
-                after = entries[at] if at < last else None
-                lemmas = () if after is None else after.lemmas
-                walk: _Walk | None = None
-                for node in entry.nodes:
-                    if not node.potential & wanted:
-                        continue
-                    # Most phrases end here: the next word is none of theirs.
-                    if node.next.keys().isdisjoint(lemmas):
-                        if not node.far:
-                            continue
-                        if not present:
-                            here = entries[first:last]
-                            present.update(*[e.lemmas for e in here if e is not None])
-                        for far in node.far.values():
-                            if far.far or not far.next.keys().isdisjoint(present):
-                                break
-                        else:
-                            continue
-                    walk = walk or _Walk(tokens, entries, last, wanted, i, entry.flags, {})
-                    walk.on(node, 0, at)
-                if walk and walk.found:
-                    hits.extend(sorted(walk.found.values(), key=_ends_first))
-            for term in entry.terms:
-                hits.append(Hit(i, i + 1, term.mask, term, entry.flags, term.codes))
-        return hits
+        """Every term of `wanted` concepts between two tokens, by start, the longer first."""
+        hits = [
+            Hit(at, at + 1, term.mask, term, entries[at].flags, term.codes)
+            for at in compress(range(first, last), map(_MASK, entries[first:last]))
+            if entries[at].mask & wanted
+            for term in entries[at].terms
+        ]
+        longer = [
+            hit for hit in phrases[
+                bisect_left(phrases, first, key=_START) : bisect_left(phrases, last, key=_START)
+            ]
+            if hit.end <= last and hit.mask & wanted
+        ]  # fmt: skip
+        return sorted(longer + hits, key=as_read) if longer else hits
+
+    def find(
+        self, tokens: list[str], entries: list[Entry], first: int, last: int, wanted: int = -1
+    ) -> list[Hit]:
+        """The same, of tokens whose phrases are not known."""
+        return self.hits(entries, self.phrases(tokens, entries, first, last), first, last, wanted)
 
 
-class _Walk(NamedTuple):
-    """From one token on through the trie."""
-
-    tokens: list[str]
-    entries: list[Entry | None]
-    last: int
-    wanted: int
-    start: int
-    flags: int
-    found: dict[tuple[int, int], Hit]
-
-    def on(self, node: Node, left: int, at: int) -> None:
-        """Go on from `node` at token `at`; `left` other words may be passed over."""
-        tokens, entries, last, wanted, start, flags, found = self
-        for gap, far in node.far.items():
-            if far.potential & wanted:
-                self.on(far, gap, at)
-        while at < last:
-            token = tokens[at]
-            entry = entries[at]
-            if entry is None and token in QUOTES:
-                at += 1
-                continue
-            if entry is not None and not node.next.keys().isdisjoint(entry.lemmas):
-                for lemma in entry.lemmas:
-                    after = node.next.get(lemma)
-                    if after is None or not after.potential & wanted:
-                        continue
-                    for term in after.terms:
-                        if (id(term), at) not in found:
-                            found[id(term), at] = Hit(
-                                start, at + 1, term.mask, term, flags, term.codes
-                            )
-                    if after.next or after.far:
-                        self.on(after, 0, at + 1)
-            if not left or (len(token) == 1 and not token.isalnum()):
-                return
-            left -= 1
+def _go_on(
+    node: Node, gap: int, tokens: list[str], entries: list[Entry], at: int, last: int
+) -> Iterator[tuple[Term, int]]:
+    """Terms, with their ends, that go on from a node at token `at`, or behind it, past as many
+    other words as `gap`."""
+    while at < last:
+        entry = entries[at]
+        if entry is QUOTED:
             at += 1
+            continue
+        for lemma in entry.lemmas:
+            if lemma in node.next:
+                after = node.next[lemma]
+                for term in after.terms:
+                    yield term, at + 1
+                if after.next:
+                    yield from _go_on(after, 0, tokens, entries, at + 1, last)
+                for width, far in after.far.items():
+                    yield from _go_on(far, width, tokens, entries, at + 1, last)
+        if not gap or (len(tokens[at]) == 1 and not tokens[at].isalnum()):
+            return
+        gap -= 1
+        at += 1
 
 
 def _ends_first(hit: Hit) -> int:
     return -hit.end
 
 
-def _after(node: Node, lemma: int) -> Node:
-    after = node.next.get(lemma)
-    if after is None:
-        after = node.next[lemma] = Node()
-    return after
+def as_read(hit: Hit) -> tuple[int, int]:
+    return hit.start, -hit.end
+
+
+def _next(ways: tuple[Way, ...]) -> frozenset[int]:
+    """Lemmas that these ways go on with. What they go on with behind a quotation mark is seen
+    by going on."""
+    return frozenset(chain((_QUOTE,), *(node.next for node, _ in ways))) if ways else frozenset()
 
 
 def unmasked(hits: list[Hit], masking: Mapping[int, int]) -> list[Hit]:

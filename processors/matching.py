@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
-from processors.lexicon import Hit, Term, outermost, unmasked
+from processors.lexicon import Hit, Term, as_read, outermost, unmasked
 from processors.rules import Rule, Rulebook, Sequence, met
 from processors.text import Sentence
 
@@ -34,7 +34,7 @@ class Scene:
 
     def add(self, hits: list[Hit], mask: int) -> None:
         """Take up hits of these concepts."""
-        self.hits = sorted([*self.hits, *hits], key=lambda hit: (hit.start, -hit.end))
+        self.hits = sorted([*self.hits, *hits], key=as_read)
         self.mask |= mask
         self._having.clear()
 
@@ -74,7 +74,11 @@ def set_scene(book: Rulebook, sentence: Sentence, hits: list[Hit], wanted: int =
         cuts = {hit.start for hit in hits if hit.mask & break_words}
         sentence.cut(cuts)
     for sequence in book.sequences:
-        if sequence.mask & wanted and met(scene.mask, sequence.parts):
+        if (
+            scene.mask & sequence.parts[0]
+            and sequence.mask & wanted
+            and met(scene.mask, sequence.parts)
+        ):
             _compose(sequence, scene)
     return scene
 

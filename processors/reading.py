@@ -77,8 +77,9 @@ def read(book: Rulebook, document: Document, *, whole: bool = False) -> Reading 
     reading = Reading(book, [], [], Gazette(book), modality, count, 0, 0)
     for part in parts:
         for sentence in part.sentences:
-            full = whole or id(sentence) in live
-            scene = _scene(book, part, sentence, -1 if full else book.context)
+            scene, rules = live.get(id(sentence), (None, ()))
+            if scene is None:
+                scene = _scene(book, part, sentence, -1 if whole else book.context)
             if not scene.hits:
                 continue
             if part.name == "text":
@@ -87,8 +88,8 @@ def read(book: Rulebook, document: Document, *, whole: bool = False) -> Reading 
                 scene.caption = _begins(scene, caption)
             reading.gazette.note(scene)
             reading.scenes.append((part, scene))
-            if id(sentence) in live:
-                reading.live.append((part, scene, live[id(sentence)]))
+            if rules:
+                reading.live.append((part, scene, rules))
             if sentence.index <= 0:
                 reading.opening |= scene.mask
             if sentence.index < CONTEXT_SENTENCES:
@@ -99,32 +100,34 @@ def read(book: Rulebook, document: Document, *, whole: bool = False) -> Reading 
 def _part(book: Rulebook, name: Literal["title", "text"], raw: str) -> Part:
     tokens = words(joined(raw))
     entries = list(map(book.lexicon.__getitem__, tokens))
-    return Part(name, raw, tokens, entries, sentences(tokens, headline=name == "title"))
+    phrases = book.lexicon.phrases(tokens, entries, 0, len(tokens))
+    return Part(name, raw, tokens, entries, phrases, sentences(tokens, headline=name == "title"))
 
 
-def _live(book: Rulebook, parts: Iterable[Part]) -> dict[int, tuple[Rule, ...]]:
-    """By sentence, the rules that may match it: companions where others of their theme may
-    match somewhere."""
+def _live(book: Rulebook, parts: Iterable[Part]) -> dict[int, tuple[Scene, tuple[Rule, ...]]]:
+    """By sentence, with its terms, the rules whose pieces stand together in it, whoever is
+    foreign; companions where those of others of their theme do somewhere."""
     glances = [
         (part, sentence, tuple(_possible(book, sentence, told)))
         for part in parts
-        for sentence, told in book.glance.live(part.tokens, part.entries, part.sentences)
+        for sentence, told in book.glance.live(part.entries, part.phrases, part.sentences)
     ]
-    live: dict[int, tuple[Rule, ...]] = {}
+    live: dict[int, tuple[Scene, tuple[Rule, ...]]] = {}
     themes: set[str] = set()
     for companion in (False, True):
         for part, sentence, possible in glances:
             asked = [
-                rule
-                for rule in possible
+                rule for rule in possible
                 if rule.companion == companion and (not companion or rule.theme in themes)
-            ]
-            rules = _matching(book, part, sentence, asked) if asked else ()
-            if rules:
-                live[id(sentence)] = live.get(id(sentence), ()) + rules
+            ]  # fmt: skip
+            if asked:
+                scene, others = live.get(id(sentence)) or (_scene(book, part, sentence), ())
+                rules = tuple(rule for rule in asked if may_match(rule, scene))
+                if rules:
+                    live[id(sentence)] = scene, others + rules
         if not live:
             break
-        themes = {rule.theme for rules in live.values() for rule in rules}
+        themes = {rule.theme for _, rules in live.values() for rule in rules}
     return live
 
 
@@ -138,21 +141,10 @@ def _possible(book: Rulebook, sentence: Sentence, told: int) -> Iterator[Rule]:
 
 
 def _scene(book: Rulebook, part: Part, sentence: Sentence, wanted: int = -1) -> Scene:
-    """A sentence with its terms; with those of `wanted` concepts only, where they are told."""
-    hits = book.lexicon.find(part.tokens, part.entries, sentence.first, sentence.last, wanted)
+    """A sentence with its terms of `wanted` concepts."""
+    first, last = sentence.first, sentence.last
+    hits = book.lexicon.hits(part.entries, part.phrases, first, last, wanted)
     return set_scene(book, sentence, hits, wanted)
-
-
-def _matching(
-    book: Rulebook, part: Part, sentence: Sentence, rules: Iterable[Rule]
-) -> tuple[Rule, ...]:
-    """Those rules whose pieces stand together in a sentence, whoever is foreign."""
-    rules = tuple(rules)
-    wanted = 0
-    for rule in rules:
-        wanted |= rule.tried
-    scene = _scene(book, part, sentence, wanted)
-    return tuple(rule for rule in rules if may_match(rule, scene))
 
 
 def _begins(scene: Scene, mask: int) -> bool:

@@ -35,7 +35,6 @@ class Rule:
     reads_as: Status | None = None
     fallback: str = ""  # counts only where the theme has nothing else: `lead` or `anywhere`
     companion: bool = False  # counts only where a rule of the theme that is none has fired
-    tried: int = 0  # concepts that decide whether it matches by its words alone
     fire: tuple[Word, ...] = ()
     quiet: tuple[Word, ...] = ()
     word: Word = field(default_factory=lambda: Word(""), compare=False)

@@ -107,9 +107,10 @@ def sentences(tokens: list[str], *, headline: bool = False) -> list[Sentence]:
             continue
         count = _words(tokens, first, end)
         if count:
-            for start in range(first, end, MAX_SENTENCE_TOKENS):
-                last = min(start + MAX_SENTENCE_TOKENS, end)
-                found.append(Sentence(start, last, index, tokens))
+            while end - first > MAX_SENTENCE_TOKENS:
+                found.append(Sentence(first, first + MAX_SENTENCE_TOKENS, index, tokens))
+                first += MAX_SENTENCE_TOKENS
+            found.append(Sentence(first, end, index, tokens))
             if not headline and count >= FULL_SENTENCE_WORDS:
                 index += 1
         first = end + 1

@@ -15,18 +15,25 @@ def lexicon_of(terms: dict[str, int]) -> Lexicon:
     return lexicon
 
 
-TERMS = {"هدنة": TRUCE, "وقف ~1 إطلاق النار": TRUCE, "خرق": BREACH, "تعز": TOWN}
-NEEDS = [[TRUCE, BREACH], [TRUCE | BREACH, TOWN]]  # of two rules
+FORCE, COUNTRY, TROOPS = 8, 16, 32
+TERMS = {
+    "هدنة": TRUCE, "وقف ~1 إطلاق النار": TRUCE, "خرق": BREACH, "تعز": TOWN, "قوة": FORCE,
+    "روسي": COUNTRY,
+}  # fmt: skip
+RULES = [(TRUCE, BREACH), (TRUCE | BREACH, TOWN), (TROOPS, TOWN)]
+SEQUENCES = [(TROOPS, (FORCE, COUNTRY))]
 
 
 def live(text: str) -> dict[int, int]:
     """Sentences by their place, and the rules that may match there."""
     lexicon = lexicon_of(TERMS)
-    glance = Glance(lexicon, NEEDS, {})
+    glance = Glance(RULES, SEQUENCES)
+    lexicon.tells = glance.tells
     tokens = words(text)
     entries = list(map(lexicon.__getitem__, tokens))
+    phrases = lexicon.phrases(tokens, entries, 0, len(tokens))
     every = sentences(tokens)
-    return {every.index(of): rules for of, rules in glance.live(tokens, entries, every)}
+    return {every.index(of): rules for of, rules in glance.live(entries, phrases, every)}
 
 
 def test_a_sentence_without_a_rules_needs_is_not_looked_at() -> None:
@@ -42,10 +49,16 @@ def test_needs_in_two_sentences_are_not_one_sentences() -> None:
     assert live("بدأت الهدنة. رصد المراقبون خرقا.") == {}
 
 
-def test_a_phrase_is_told_by_two_of_its_words() -> None:
+def test_a_phrase_tells_where_all_its_words_are() -> None:
     assert live("خرق وقف «إطلاق النار».") == {0: 1}
     assert live("خرق وقف فوري لإطلاق النار.") == {0: 1}
+    assert live("خرق وقف إطلاق الصواريخ.") == {}
     assert live("خرق وقف الحافلات.") == {}
+
+
+def test_what_may_make_a_concept_tells_of_it() -> None:
+    assert live("وصلت قوة روسية إلى تعز.") == {0: 4}
+    assert live("وصلت قوة إلى تعز.") == {}
 
 
 def test_a_word_of_several_concepts_is_found_once() -> None:
