@@ -54,21 +54,23 @@ class Glance:
             told[hit.start] |= self.tells(hit.mask)
         for sentence in sentences:
             filled = reduce(or_, filter(None, told[sentence.first : sentence.last]), 0)
-            rules = filled and self._filled(filled)
+            rules = filled and self._met(filled)
             if rules:
                 yield sentence, rules
 
-    def _filled(self, filled: int) -> int:
-        """The rules all of whose needs are filled."""
-        made = 0
+    def _met(self, filled: int) -> int:
+        """The rules all of whose needs are filled, by what sequences make too."""
+        known = 0
         while True:
             rows = self._row
             for shift in self._shifts:
                 rows &= filled >> shift
-            new = rows & ~self._rules & ~made
-            if not new:
+                if not rows:
+                    return 0
+            made = rows & ~self._rules & ~known
+            if not made:
                 return rows & self._rules
-            made |= new
+            known |= made
             for bit, concepts in self._makes.items():
-                if bit & new:
+                if bit & made:
                     filled |= self.tells(concepts)

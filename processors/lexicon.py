@@ -28,7 +28,6 @@ from processors.text import QUOTES
 MAX_CACHED: Final = 150_000
 # Hyphens, in a word or between two, are looked across in text (processors.text.joined).
 _HYPHEN: Final = re.compile(r"(?<=[^\W_])-(?=[^\W_])| - ")
-_LEMMAS: Final = attrgetter("lemmas")
 _START: Final = attrgetter("start")
 _MASK: Final = attrgetter("mask")
 _MAY_BEGIN: Final = attrgetter("begins")
@@ -89,13 +88,14 @@ class Entry:
     flags: int = 0
     terms: tuple[Term, ...] = ()  # one-word terms
     mask: int = 0  # their concepts
-    begins: bool = False  # whether phrases may begin here
+    tells: int = 0  # what these tell of rules (processors.glance)
+    goes_on: bool = False  # whether it may be the second word of a phrase
+    begins: bool = False  # whether it may be the first
     near: tuple["Way", ...] = ()  # where phrases go on with the next word
     near_lemmas: frozenset[int] = frozenset()  # what that word may be
     far: tuple["Way", ...] = ()  # or with a later one
     far_lemmas: frozenset[int] = frozenset()
     reach: int = 0  # the most words that may lie between
-    tells: int = 0  # of rules (processors.glance)
 
 
 Way = tuple[Node, int]  # with how many words that may lie before the next
@@ -103,7 +103,7 @@ Way = tuple[Node, int]  # with how many words that may lie before the next
 
 _QUOTE: Final = -1  # no lemma; what a phrase may go on with behind it is seen by walking on
 NOTHING: Final = Entry(())
-QUOTED: Final = Entry((_QUOTE,))
+QUOTED: Final = Entry((_QUOTE,), goes_on=True)
 
 
 class Lexicon(dict[str, Entry]):
@@ -113,6 +113,7 @@ class Lexicon(dict[str, Entry]):
         super().__init__()
         self.normaliser = normaliser
         self._root = Node()
+        self._second: set[int] = set()  # lemmas that are a phrase's second word
         self._lemmas: dict[tuple[str, int], int] = {}
         self._forms: dict[str, list[tuple[int, int]]] = {}
         self.apart = 0  # concepts whose terms are not made one with others of the same words
@@ -130,7 +131,7 @@ class Lexicon(dict[str, Entry]):
         if kind == VERB and len(pieces) > 1:
             kind = NOUN  # the other words of a verb's phrase; the verb itself has its slash
         nodes = [self._root]
-        gap = 0
+        gap = words = 0
         for piece in pieces:
             if piece[0] == "~":
                 gap = int(piece[1:] or 1)
@@ -138,6 +139,9 @@ class Lexicon(dict[str, Entry]):
             lemmas = self._lemmas_of(piece, kind)
             if not lemmas:
                 raise ValueError(f"no word in {piece!r}")
+            words += 1
+            if words == 2:
+                self._second.update(lemmas)
             if gap:
                 nodes = [node.far.setdefault(gap, Node()) for node in nodes]
                 gap = 0
@@ -215,8 +219,9 @@ class Lexicon(dict[str, Entry]):
         near = tuple((node, 0) for node in first if node.next)
         far = tuple((after, gap) for node in first for gap, after in node.far.items())
         return Entry(
-            lemmas, flags, terms, mask, bool(near or far), near, _next(near), far, _next(far),
-            max((gap for _, gap in far), default=0), self.tells(mask),
+            lemmas, flags, terms, mask, self.tells(mask),
+            not self._second.isdisjoint(lemmas), bool(near or far), near, _next(near),
+            far, _next(far), max((gap for _, gap in far), default=0),
         )  # fmt: skip
 
     def _merged(self, terms: Iterable[Term]) -> list[Term]:
@@ -250,15 +255,16 @@ class Lexicon(dict[str, Entry]):
         """Every term of several words between two tokens, by start, the longer first."""
         found: list[Hit] = []
         for start in compress(range(first, last - 1), map(_MAY_BEGIN, entries[first:last])):
-            entry = entries[start]
             # Almost every word that may begin a phrase begins none: no word of one comes next.
+            entry, after = entries[start], entries[start + 1]
             ways: tuple[Way, ...] = ()
-            if not entry.near_lemmas.isdisjoint(entries[start + 1].lemmas):
+            if after.goes_on and not entry.near_lemmas.isdisjoint(after.lemmas):
                 ways = entry.near
             if entry.far:
-                later = map(_LEMMAS, entries[start + 1 : start + 2 + entry.reach])
-                if not entry.far_lemmas.isdisjoint(chain.from_iterable(later)):
-                    ways += entry.far
+                for after in entries[start + 1 : start + 2 + entry.reach]:
+                    if after.goes_on and not entry.far_lemmas.isdisjoint(after.lemmas):
+                        ways += entry.far
+                        break
             if ways:
                 hits = {
                     (id(term), end): Hit(start, end, term.mask, term, entry.flags, term.codes)
