@@ -11,7 +11,7 @@ job that is forgotten (a stop, a crash) is still due in its table.
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -226,25 +226,29 @@ class Work:
             self._waiting[item.key] = item
             self._pages_due.put(item.key, item.due)
 
-    def _take_up(self, writes: Iterable[Write]) -> None:
+    def _set_back(self, began: datetime) -> timedelta:
+        """How far the clock was set back since then. The agenda minds that for what is on it; what
+        was being written meanwhile is due by the clock of before."""
+        return max(began - self._clock(), timedelta(0))
+
+    def _take_up(self, writes: Iterable[Write], set_back: timedelta) -> None:
         """Bring memory up to what was written about entries."""
         for write in writes:
             if write.due is not None:
-                self._expect(Waiting.of(write.key, write.entry, write.due))
+                self._expect(Waiting.of(write.key, write.entry, write.due - set_back))
             elif self._waiting.pop(write.key, None) is not None:
                 self._pages_due.drop(write.key)
 
     async def _poll(self, url: str, site: Site, release: Release) -> None:
         polled = self._feeds[url]
-        began = self._clock()
         came = await self._poller.ask(polled, site)
         async with self._outcomes:
             release()
+            began = self._clock()
             decision = await self._poller.write(polled, came)
-        # The agenda minds a clock set back, but this was not on it meanwhile.
-        set_back = max(began - self._clock(), timedelta(0))
+        set_back = self._set_back(began)
         self._polls_due.put(url, decision.due - set_back)
-        self._take_up(decision.writes)
+        self._take_up(decision.writes, set_back)
 
     async def _page(self, key: str, site: Site, release: Release) -> None:
         item = self._waiting.get(key)
@@ -260,9 +264,10 @@ class Work:
         came = await self._pager.look_at(item, site)
         async with self._outcomes:
             release()
+            began = self._clock()
             settled = await self._pager.write(item, source, came)
         self._waiting.pop(key, None)
-        self._take_up(settled.writes)
+        self._take_up(settled.writes, self._set_back(began))
         if polled := self._feeds.get(item.feed):
             await self._round.note_page(polled, came, settled)
 

@@ -1,7 +1,14 @@
 """The collect stage against feeds and pages that fail."""
 
+import threading
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
 import pytest
 
+from collectors.agenda import Agenda
+from collectors.articles import Settlement, settle
 from collectors.catalogue import Feed
 from tests.fakes.collecting import HTML, PARAGRAPH, XML, Desk, page, publish, rss
 from tests.fakes.scripted_server import ScriptedServer, drip
@@ -112,6 +119,35 @@ def test_a_page_that_comes_at_the_second_try_is_the_article(
     server.answers["/a"] = [(503, {}, b""), server.answers["/a"]]
     desk.collect(desk.settled(1))
     assert [a.text_from for a in desk.articles()] == ["page"]
+
+
+def test_a_page_that_fails_while_the_clock_is_set_back_is_not_left_alone_for_the_hour(
+    desk: Desk, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(server, "a")
+    server.answers["/a"] = [(503, {}, b""), server.answers["/a"]]
+
+    looked = threading.Semaphore(0)
+    take = Agenda.take
+
+    def settled_then_set_back(*arguments: Any, **more: Any) -> Settlement:
+        settled = settle(*arguments, **more)
+        if settled.outcome == "retry":
+            desk.clock.advance(hours=-1)
+            for _ in range(4):  # both agendas have been looked at since, before it is on one
+                assert looked.acquire(timeout=10)
+        return settled
+
+    def looked_at(self: Agenda, now: datetime) -> Iterator[str]:
+        yield from take(self, now)
+        if desk.clock.ahead:
+            looked.release()
+
+    monkeypatch.setattr("collectors.pager.settle", settled_then_set_back)
+    monkeypatch.setattr(Agenda, "take", looked_at)
+    desk.collect(desk.settled(1))
+    assert [a.text_from for a in desk.articles()] == ["page"]
+    assert server.counts()["/a"] == 2
 
 
 def test_a_page_that_drips_is_given_up_at_the_deadline(desk: Desk, server: ScriptedServer) -> None:
