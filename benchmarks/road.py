@@ -2,6 +2,8 @@
 
     uv run python benchmarks/road.py latency     seen → sent at 50 articles a second
     uv run python benchmarks/road.py memory      the process tree after 20,000 articles, and after
+    uv run python benchmarks/road.py stages      process and alert over 200,000 short articles
+    uv run python benchmarks/road.py scale       two instances on Kafka against one
 
 `--log kafka` runs it on a broker of its own.
 
@@ -10,10 +12,18 @@ Latency: `--rate` new articles a second, `--alerting` (a share) of which tell of
 in percentiles.
 Memory: PSS (shared pages counted once) of the daemon and its pool, from /proc, each 5,000
 articles until `--articles`; one in twenty of them alerts.
+Stages: the same of `rasid process` and `rasid alert` alone, each 20,000 articles of some 600
+characters, which are put into the log as a collector does.
+Scale: `--rounds` times in turns, one instance on one core and two on a core each, every one with a
+pool of one, are given a backlog of `--articles` at once, on sites that lie evenly in the
+partitions; the time until all are flagged, and the CPU seconds of the instances, extraction
+included. Goals: 1.6 times as fast, at 1.15 times the CPU seconds an article. Broker and sites run
+on the same cores.
 """
 
 import argparse
 import asyncio
+import os
 import random
 import signal
 import statistics
@@ -22,7 +32,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -32,12 +42,14 @@ from pathlib import Path
 from aiohttp import web
 
 from rasid.app import now
-from rasid.demo.broker import Brokers
+from rasid.demo.broker import Brokers, free_ports
 from rasid.demo.sinks import mail_server
 from streams import records
 from streams.carriers import open_log
 from streams.errors import LogError
-from streams.records import Alert, Delivery, decode
+from streams.kafka_records import partition_of
+from streams.log import Log, Transaction
+from streams.records import Alert, Article, Delivery, decode, encode
 
 _TOWNS = "سرت الجفرة مأرب تعز إدلب حلب مصراتة عدن الحديدة درعا طبرق أجدابيا الرقة البيضاء لحج"
 _WORDS = (
@@ -45,6 +57,9 @@ _WORDS = (
     "المشروع الخدمات المياه الكهرباء الوزارة المنطقة الأسبوع العام الجديد الماضي المقبل خلال بعد "
     "قبل منذ حول أكثر عدد نحو كما وقال وأضاف وأكد أن إلى من في على عن مع بين دون غير كل بعض"
 )
+BATCH, STEP, AHEAD = 500, 20_000, 5_000
+PARTITIONS = 12
+SITES = 48
 TOWNS, WORDS = _TOWNS.split(), _WORDS.split()
 
 
@@ -98,44 +113,58 @@ class Site:
 
 
 @contextmanager
-def serving(sites: list[Site]) -> Iterator[list[int]]:
+def serving(sites: list[Site], wanted: Sequence[int] = ()) -> Iterator[list[int]]:
+    """Their ports: of `wanted` where it names any."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
 
-    async def start(site: Site) -> int:
+    async def start(site: Site, port: int) -> int:
         runner = web.AppRunner(site.app(), access_log=None)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
         return int(runner.addresses[0][1])
 
-    yield [asyncio.run_coroutine_threadsafe(start(site), loop).result(10) for site in sites]
+    yield [
+        asyncio.run_coroutine_threadsafe(start(site, port), loop).result(10)
+        for site, port in zip(sites, wanted or [0] * len(sites), strict=True)
+    ]
     loop.call_soon_threadsafe(loop.stop)
     thread.join(5)
 
 
 @contextmanager
 def daemon(
-    url: str, folder: Path, ports: list[int], mail_port: int
+    url: str,
+    folder: Path,
+    ports: list[int],
+    mail_port: int,
+    core: int | None = None,
+    command: str = "run",
 ) -> Iterator[subprocess.Popen[bytes]]:
-    config = folder / "rasid.yaml"
+    """`rasid run`, or one stage; with a pool of one and a name of its own where it is to have one
+    core."""
+    name = command if core is None else f"{command}-{core}"
+    interval_s = 1 if core is None else 10  # a backlog is there at once; polls are not the matter
+    config = folder / f"{name}.yaml"
+    pinned = [] if core is None else ["taskset", "-c", str(core)]
+    pool = "" if core is None else "processes: 1, "
     sources = "".join(
-        f"  - {{id: s{i}, feeds: [{{url: 'http://127.0.0.1:{port}/feed.xml', interval: 1s}}]}}\n"
+        f"  - {{id: s{i}, feeds: [{{url: 'http://127.0.0.1:{port}/feed.xml', "
+        f"interval: {interval_s}s}}]}}\n"
         for i, port in enumerate(ports)
     )
     config.write_text(
-        f"log: {url}\n"
-        "collect: {site_delay: 0s, allow_networks: [127.0.0.0/8]}\n"
+        f"log: {url}\ninstance: {name}\n"
+        f"collect: {{{pool}site_delay: 0s, allow_networks: [127.0.0.0/8]}}\n"
         f"sources:\n{sources}"
         "receivers: [{name: editors, email: {from: a@example.org, to: [b@example.org], "
         f"smtp: 'smtp://127.0.0.1:{mail_port}', tls: none}}}}]\n"
         "serve: none\n"
     )
-    with (folder / "daemon.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "rasid", "run", "--config", str(config), "--log-level", "error"],
-            stderr=log,
-        )
+    line = [sys.executable, "-m", "rasid", command, "--config", str(config)]
+    with (folder / f"{name}.log").open("wb") as log:
+        process = subprocess.Popen([*pinned, *line, "--log-level", "error"], stderr=log)
         try:
             yield process
         finally:
@@ -204,6 +233,21 @@ def tree_pss_mb(pid: int) -> float:
         except OSError:
             continue
     return total
+
+
+def tree_cpu_s(pid: int) -> float:
+    """CPU seconds of a process and all below it, those that have ended too."""
+    total, pending = 0, [pid]
+    while pending:
+        current = pending.pop()
+        try:
+            stat = Path(f"/proc/{current}/stat").read_text().rpartition(")")[2].split()
+            total += sum(map(int, stat[11:15]))  # utime, stime, and those of ended children
+            for task in Path(f"/proc/{current}/task").iterdir():
+                pending += map(int, (task / "children").read_text().split())
+        except OSError:
+            continue
+    return total / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
@@ -276,18 +320,161 @@ def memory(carrier: str, articles: int) -> None:
         mail.stop()
 
 
+def stages(carrier: str, articles: int) -> None:
+    site = Site(1, alerting=0.05)
+    with carried(carrier) as (url, folder), ExitStack() as stack:
+        mail = mail_server(folder / "mail")
+        stack.callback(mail.stop)
+        trees = [
+            stack.enter_context(daemon(url, folder, [9], mail.port, command=name)).pid
+            for name in ("process", "alert")
+        ]
+        log = stack.enter_context(closing(open_log(url, clock=now, instance="writer")))
+        collect = log.stage("collect")
+        stack.callback(collect.close)
+        assert collect.acquire(60)
+        print("| articles | PSS of process, MB | of alert, MB | seconds |")
+        print("|---|---|---|---|")
+        start = time.monotonic()
+        for written in range(0, articles, BATCH):
+            tx = Transaction()
+            for number in range(written, written + BATCH):
+                tx.append(records.ARTICLES, f"{number}", short(site, number))
+            collect.commit(tx)
+            _until(lambda: _behind(log) < AHEAD)
+            if (done := written + BATCH) % STEP == 0:
+                _until(lambda: _behind(log) == 0)
+                pss = " | ".join(f"{tree_pss_mb(pid):.0f}" for pid in trees)
+                print(f"| {done} | {pss} | {time.monotonic() - start:.0f} |", flush=True)
+
+
+def short(site: Site, number: int) -> bytes:
+    site.publish()
+    title, text, when = site.articles.pop()
+    plain = text.replace("<p>", "").replace("</p>", "\n")[:600]
+    url = f"https://news.example/{number}"
+    return encode(
+        Article(
+            id=f"{number}", url=url, linked_url=url, source=f"news-{number % 40}",
+            source_name="صحيفة", feed="https://news.example/feed", title=title, text=plain,
+            language="ar", published=when, seen=when, fetched=when, text_hash=f"{number}",
+        )
+    )  # fmt: skip
+
+
+def _behind(log: Log) -> int:
+    return sum(sum(behind.values()) for behind in log.lag().values())
+
+
+def drain(cores: Sequence[int], articles: int) -> tuple[float, float, float]:
+    """Articles a second; CPU seconds an article, of the instances and of the broker."""
+    sites = [Site(seed, alerting=0.05) for seed in range(SITES)]
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        folder = Path(name)
+        brokers = stack.enter_context(Brokers(folder / "kafka"))
+        url = f"{brokers.url}?partitions={PARTITIONS}"
+        ports = stack.enter_context(serving(sites, evenly(SITES)))
+        mail = mail_server(folder / "mail")
+        stack.callback(mail.stop)
+        daemons = [
+            stack.enter_context(daemon(url, folder, ports, mail.port, core)) for core in cores
+        ]
+        trees = [*(process.pid for process in daemons), brokers.nodes[0].process.pid]  # type: ignore[union-attr]
+        log = stack.enter_context(closing(open_log(url, clock=now)))
+        flagged = Flagged(log)
+        # All are at work: each feed was polled, and by several when there are several.
+        for site in sites:
+            site.publish()
+        _until(lambda: flagged() >= SITES)
+        time.sleep(15)  # until the last of them has taken its seat
+        idle = [-tree_cpu_s(pid) for pid in trees]
+        time.sleep(10)
+        spent = [tree_cpu_s(pid) for pid in trees]
+        idle = [(before + after) / 10 for before, after in zip(idle, spent, strict=True)]
+        print(f"idle, of a core: {', '.join(f'{share:.1%}' for share in idle)}", file=sys.stderr)
+        began = time.monotonic()
+        for site in sites:
+            for _ in range(articles // SITES):
+                site.publish()
+        _until(lambda: flagged() >= SITES + articles // SITES * SITES)
+        took = time.monotonic() - began
+        used = [tree_cpu_s(pid) - before for pid, before in zip(trees, spent, strict=True)]
+    return articles / took, sum(used[:-1]) / articles, used[-1] / articles
+
+
+def evenly(sites: int) -> list[int]:
+    """Free ports whose sites lie in each partition as often."""
+    found: dict[int, list[int]] = {partition: [] for partition in range(PARTITIONS)}
+    while any(len(ports) < sites // PARTITIONS for ports in found.values()):
+        for port in free_ports(sites):
+            there = found[partition_of(f"127.0.0.1:{port}", PARTITIONS)]
+            if len(there) < sites // PARTITIONS and port not in there:
+                there.append(port)
+    return [port for ports in found.values() for port in ports]
+
+
+class Flagged:
+    """How many articles are there and were read by the process stage; where some were not, 0."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._count = 0
+        self._next: dict[int, int] = {}
+
+    def __call__(self) -> int:
+        try:
+            for message in self._log.read(records.ARTICLES, self._next):
+                self._count += 1
+                self._next[message.partition] = message.offset + 1
+            behind = sum(self._log.lag().get("process", {}).values())
+        except (LogError, KeyError):
+            return 0
+        return 0 if behind else self._count
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    while not holds():
+        time.sleep(0.2)
+
+
+def scale(articles: int, rounds: int) -> None:
+    print("| instances | articles/s | CPU ms an article | the broker's | load |")
+    print("|---|---|---|---|---|")
+    speeds, costs = [], []
+    for _ in range(rounds):
+        found = []
+        for cores in ((1,), (0, 1)):
+            found.append(drain(cores, articles))
+            speed, cost, brokers_ = found[-1]
+            load = os.getloadavg()[0]
+            row = f"| {len(cores)} | {speed:.1f} | {cost * 1000:.1f} | {brokers_ * 1000:.1f} |"
+            print(f"{row} {load:.1f} |", flush=True)
+        (one, one_s, _), (two, two_s, _) = found
+        speeds.append(two / one)
+        costs.append(two_s / one_s)
+    print(
+        f"two are {statistics.median(speeds):.2f} times as fast as one (goal 1.6), at"
+        f" {statistics.median(costs):.2f} times its CPU seconds an article (goal 1.15)"
+    )
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("what", choices=["latency", "memory"])
+    parser.add_argument("what", choices=["latency", "memory", "stages", "scale"])
     parser.add_argument("--log", choices=["sqlite", "kafka"], default="sqlite")
     parser.add_argument("--alerting", type=float, default=1.0)
     parser.add_argument("--rate", type=float, default=50.0)
     parser.add_argument("--seconds", type=float, default=40.0)
-    parser.add_argument("--articles", type=int, default=30000)
+    parser.add_argument("--articles", type=int, help="30,000; 200,000 of stages, 4,800 of scale")
+    parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     if arguments.what == "latency":
         latency(arguments.log, arguments.rate, arguments.seconds, arguments.alerting)
+    elif arguments.what == "stages":
+        stages(arguments.log, arguments.articles or 200_000)
+    elif arguments.what == "scale":
+        scale(arguments.articles or 100 * SITES, arguments.rounds)
     else:
-        memory(arguments.log, arguments.articles)
+        memory(arguments.log, arguments.articles or 30_000)

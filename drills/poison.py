@@ -39,7 +39,8 @@ FILL: Final = "وقال سكان في المدينة إن الأسواق فتح�
 @dataclass(frozen=True)
 class Round:
     articles: int  # that are some
-    seconds: float  # of CPU: the stage does nothing but compute, and other work does not count
+    seconds: float
+    cpu_s: float  # of the stage's process: what other work a machine does is not in it
     reports: int
     letters: int
 
@@ -58,14 +59,14 @@ def run(url: str, flagger: Flagger, articles: int, *, poisoned: bool) -> Round:
         )
         processor.load()
         assert stage.acquire(30)
-        began = time.process_time()
+        began, cpu = time.perf_counter(), time.process_time()
         done = 0
         while done < articles:
             done += processor.step(1.0)
-        seconds = time.process_time() - began
+        seconds, cpu_s = time.perf_counter() - began, time.process_time() - cpu
         stage.close()
         letters = sum(1 for _ in log.read(DEADLETTERS))
-        return Round(good, seconds, sum(1 for _ in log.read(FLAGS)), letters)
+        return Round(good, seconds, cpu_s, sum(1 for _ in log.read(FLAGS)), letters)
 
 
 def _load(log: Log, articles: int, poisoned: bool) -> int:
@@ -103,7 +104,7 @@ def main() -> int:
     wanted = parser.parse_args()
     logs.set_up("error")  # each dead letter is told, as the daemon does
     flagger = load_flagger()
-    ratios = []
+    ratios: list[tuple[float, float]] = []
     kept = True
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         base = f"sqlite://{name}/"
@@ -113,16 +114,17 @@ def main() -> int:
             clean = run(f"{base}clean-{number}", flagger, wanted.articles, poisoned=False)
             poisoned = run(f"{base}poisoned-{number}", flagger, wanted.articles, poisoned=True)
             per_s = [each.articles / each.seconds for each in (clean, poisoned)]
-            ratios.append(per_s[1] / per_s[0])
-            print(
-                "without {:,.0f} articles a second of CPU, with {:,.0f}".format(*per_s), flush=True
-            )
+            per_cpu_s = [each.articles / each.cpu_s for each in (clean, poisoned)]
+            ratios.append((per_s[1] / per_s[0], per_cpu_s[1] / per_cpu_s[0]))
+            print("without {:,.0f} articles a second, with {:,.0f}".format(*per_s), end="; ")
+            print("a second of CPU {:,.0f} and {:,.0f}".format(*per_cpu_s), flush=True)
             kept = (
                 kept and clean.reports == clean.articles and poisoned.reports == poisoned.articles
             )
             kept = kept and poisoned.letters == wanted.articles // BATCH
-    ratio = statistics.median(ratios)
-    print(f"{ratio:.0%} of the speed without (median of {len(ratios)}); goal {GOAL:.0%}")
+    ratio, by_cpu = (statistics.median(each) for each in zip(*ratios, strict=True))
+    print(f"{ratio:.0%} of the speed without (median of {len(ratios)}); goal {GOAL:.0%}", end="; ")
+    print(f"{by_cpu:.0%} by CPU time")
     print("every article and every letter is there" if kept else "ARTICLES OR LETTERS ARE MISSING")
     return 0 if kept and ratio >= GOAL else 1
 
