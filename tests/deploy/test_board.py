@@ -237,7 +237,8 @@ def test_every_query_has_its_expectation() -> None:
     }
 
 
-def test_the_file_is_what_the_script_writes() -> None:
+def test_the_file_is_what_the_script_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(GRAFANA)  # as where a script is run, whose neighbour it imports
     spec = importlib.util.spec_from_file_location("board", GRAFANA / "board.py")
     assert spec is not None
     assert spec.loader is not None
