@@ -283,8 +283,9 @@ def stages() -> list[Any]:
         ),
         lines(
             "Lag",
-            "Records still to be read.",
+            "Records still to be read; those of a backfill wait by design.",
             ("max by (stage) (rasid_lag_records)", "{{stage}}"),
+            ("max by (stage) (rasid_backfill_lag_records)", "{{stage}}, of a backfill"),
             span=6,
             book="lag",
         ),
