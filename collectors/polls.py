@@ -96,6 +96,7 @@ class Write:
     key: str
     entry: Entry
     due: datetime | None
+    is_new: bool = False  # never seen before
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +271,7 @@ def _entries(
         known = look(key)
         if known is None:
             is_waiting = entry.status == "waiting"
-            writes.append(Write(key, entry, now if is_waiting else None))
+            writes.append(Write(key, entry, now if is_waiting else None, is_new=True))
             new += is_waiting
             skipped += not is_waiting
             continue
@@ -326,7 +327,7 @@ def _news(state: FeedState, came: Read, decision: PollDecision, now: datetime) -
     gaps_s = learn(state.gaps_s, times)
     if gaps_s == state.gaps_s and decision.new and not _enough(times):
         gaps_s = add_gap(state.gaps_s, state.last_new, now)
-    fresh = [write.entry for write in decision.writes if write.entry.seen == now and write.due]
+    fresh = [write.entry for write in decision.writes if write.is_new and write.due]
     known = [entry.published for entry in fresh if entry.published is not None]
     news: dict[str, object] = {
         "gaps_s": gaps_s,

@@ -1,5 +1,6 @@
 """The collect stage says when it is going blind: once, to the operators, and in its rows."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -91,3 +92,76 @@ def test_what_was_told_leaves_the_next_poll_as_it_was(desk: Desk, server: Script
     (row,) = desk.rows()
     assert row.due is not None  # the next poll, as it was
     assert row.due - desk.clock() > timedelta(minutes=59)
+
+
+def undated(server: ScriptedServer, *names: str) -> None:
+    publish(server, *names)
+    items = [(f"{server.base}/{name}", f"عنوان {name}", "x") for name in names]
+    server.answers["/feed"] = (200, XML, rss(*items, dates=False))
+
+
+def fails(desk: Desk, server: ScriptedServer) -> None:
+    server.answers["/feed"] = (500, {}, b"")
+    for _ in range(4):
+        polled = len(server.requests("/feed"))
+        desk.clock.advance(hours=9)
+        desk.collect(lambda n=polled: len(server.requests("/feed")) > n)  # type: ignore[misc]
+        desk.collect(desk.polled("server_error"))
+
+
+def falls_silent(desk: Desk, server: ScriptedServer) -> None:
+    desk.clock.advance(days=9)
+
+
+def loses_its_dates(desk: Desk, server: ScriptedServer) -> None:
+    undated(server, *(f"u{n}" for n in range(ODD)))
+
+
+def loses_its_pages(desk: Desk, server: ScriptedServer) -> None:
+    names = [f"p{n}" for n in range(ODD)]
+    publish(server, *names)
+    for name in names:
+        server.answers[f"/{name}"] = (403, {}, b"")
+
+
+def moves(desk: Desk, server: ScriptedServer) -> None:
+    server.answers["/new"] = server.answers["/feed"]
+    server.answers["/feed"] = (301, {"Location": f"{server.base}/new"}, b"")
+
+
+@pytest.mark.parametrize(
+    ("reason", "befall"),
+    [
+        ("failing", fails),
+        ("quiet", falls_silent),
+        ("dates", loses_its_dates),
+        ("pages", loses_its_pages),
+        ("moved", moves),
+    ],
+)
+def test_each_trouble_is_told_once_and_its_end_once(
+    reason: str, befall: Callable[[Desk, ScriptedServer], None], desk: Desk, server: ScriptedServer
+) -> None:
+    publish(server, "a", "b")
+    desk.collect(desk.settled(2))
+    befall(desk, server)
+    desk.collect(lambda: len(notices(desk)) == 1)
+    assert desk.known().unwell == (reason,)
+    if reason != "failing":  # which is asked again in hours only
+        polls = len(server.requests("/feed"))
+        desk.collect(lambda: len(server.requests("/feed")) > polls + 1)
+    assert len(notices(desk)) == 1
+    desk.clock.advance(days=1)  # a feed that failed is asked again by then
+    publish(server, *(f"w{n}" for n in range(ODD)), clock=desk.clock)
+    desk.collect(lambda: len(notices(desk)) == 2)
+    told, over = notices(desk)
+    assert (over.about, over.thread) == (told.about, told.id)
+    assert "well again" in over.title
+
+
+def test_the_hours_at_which_it_publishes_are_learnt(desk: Desk, server: ScriptedServer) -> None:
+    publish(server, "a")
+    desk.collect(desk.settled(1))
+    publish(server, "b", "c", "d", "a")
+    desk.collect(desk.settled(4))
+    assert sum(desk.known().hours) == 4

@@ -29,6 +29,10 @@ PARAGRAPH = (
 )
 
 
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
 class InlinePool(Pool):
     """Parses in the event loop: no processes to start, nothing to kill."""
 
@@ -158,15 +162,17 @@ class Desk:
         return self.pools[-1]
 
 
-def rss(*items: tuple[str, str, str], dates: bool = True) -> bytes:
-    """A feed of (link, title, description)."""
-    now = datetime.now(UTC)
+def rss(
+    *items: tuple[str, str, str], dates: bool = True, clock: Callable[[], datetime] = now
+) -> bytes:
+    """A feed of (link, title, description), one an hour until the present hour."""
+    newest = clock()
     rows = "".join(
         "<item>"
         + (f"<link>{escape(link)}</link>" if link else "")
         + (f"<title>{escape(title)}</title>" if title else "")
         + (f"<description>{escape(text)}</description>" if text else "")
-        + (f"<pubDate>{format_datetime(now - timedelta(hours=n))}</pubDate>" if dates else "")
+        + (f"<pubDate>{format_datetime(newest - timedelta(hours=n))}</pubDate>" if dates else "")
         + "</item>"
         for n, (link, title, text) in enumerate(items)
     )
@@ -186,9 +192,14 @@ HTML = {"Content-Type": "text/html; charset=utf-8"}
 XML = {"Content-Type": "application/rss+xml"}
 
 
-def publish(server: ScriptedServer, *names: str, headers: dict[str, str] | None = None) -> None:
+def publish(
+    server: ScriptedServer,
+    *names: str,
+    headers: dict[str, str] | None = None,
+    clock: Callable[[], datetime] = now,
+) -> None:
     """A feed that lists pages /NAME, and the pages."""
     items = [(f"{server.base}/{name}", f"عنوان {name}", f"ملخص {name}") for name in names]
-    server.answers["/feed"] = (200, XML | (headers or {}), rss(*items))
+    server.answers["/feed"] = (200, XML | (headers or {}), rss(*items, clock=clock))
     for name in names:
         server.answers[f"/{name}"] = (200, HTML, page(f"عنوان {name}", f"{PARAGRAPH} {name}"))
