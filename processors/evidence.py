@@ -132,9 +132,11 @@ class Evidence:
         found = []
         at, last = scene.sentence.first, scene.sentence.last
         while at < last:
-            begin, total = at, 0.0
+            begin, total, group = at, 0.0, 0.0  # of «مليون و140 ألف» the million, the 140
             while at < last:
                 value, after = _number(tokens, at, last)
+                if value is not None and group:
+                    break  # «بين 20 و40 ألف»: two numbers
                 word = one(at, self._number) if value is None else None
                 if word is not None:
                     value, after = float(word.term.label), word.end
@@ -143,11 +145,17 @@ class Evidence:
                     break
                 if at > begin and not _and(tokens[at]):
                     break
-                value = 1.0 if value is None else value
+                if value is None:  # «مئة وألف»
+                    total, group, value = total + group, 0.0, 1.0
+                group += value
+                scaled = times is not None
                 while times is not None:
-                    value, after = value * float(times.term.label), times.end
+                    group, after = group * float(times.term.label), times.end
                     times = one(after, self._multiplier)
-                total, at = total + value, after
+                if scaled:
+                    total, group = total + group, 0.0
+                at = after
+            total += group
             if at == begin:
                 at += 1
                 continue
