@@ -1,14 +1,17 @@
 """The stories that are open, found by article, by text, or by theme, country and place.
 
 In memory only, rebuilt from the stories' table. Nothing is scanned: each sampled hash of a
-text points to the articles that have it, each theme in a country or place to its stories.
+text points to the articles that have it, each theme in a country or place to its stories, by the
+week. Past news, of which a backfill brings any number, takes no room from today's: of other weeks,
+it is not looked at, and where there are too many, what was published longest ago is forgotten.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
+from heapq import nsmallest
+from itertools import chain, islice
 from typing import Final
 
 from alerts.events import scope
@@ -24,6 +27,8 @@ LOOKED_AT: Final = 24  # stories of one theme and country, or place, compared, t
 WORTH: Final = 0.04  # how alike words must be for another place to be looked at
 TOLD_BY: Final = 12  # articles of a story whose words are compared, the latest
 ARTICLES_LIMIT: Final = 50_000
+FORGOTTEN: Final = 0.05  # of the stories, at once, where that is passed
+WEEK: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,9 @@ class _Held:
     actors: frozenset[str]
     first: datetime  # published, of its articles
     last: datetime
-    told: list[tuple[Telling, float]]  # by its own articles, with the norms of their words
+    own: list[StoryArticle]  # the latest that are no copies
+    told: list[tuple[Telling, float]]  # by each of them, with the norm of its words
+    keys: "dict[Key, None]"
 
 
 @dataclass(slots=True)
@@ -58,12 +65,13 @@ class _Text:
 class StoryIndex:
     """`get`, `holding`, `repeated` and `about` never change anything; `put` and `expire` do."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = ARTICLES_LIMIT) -> None:
+        self._limit = limit  # of articles
         self._stories: dict[str, _Held] = {}  # by their latest change
         self._texts: dict[str, _Text] = {}
         # One holder stands by itself: most hashes have no second one.
         self._holders: dict[int, str | list[str]] = {}
-        self._keys: dict[tuple[str, str], dict[str, None]] = {}  # by their latest change
+        self._keys: dict[Key, dict[str, None]] = {}  # by their latest change
         self._vocabularies = Vocabularies()
 
     def __len__(self) -> int:
@@ -109,6 +117,7 @@ class StoryIndex:
         those at its place, at a region of it or within it, and of the country's latest those told
         in words that have something in common."""
         words = self._vocabularies.weighed(mine.words)
+        weeks = range(_week(published + FOLLOWS), _week(published - FOLLOWS) - 1, -1)
         seen: set[str] = set()
         for theme in sorted(mine.themes):
             for near, where in (
@@ -116,7 +125,8 @@ class StoryIndex:
                 *((True, f"{at}/") for at in sorted(mine.places)),
                 *((False, country) for country in sorted(mine.countries)),
             ):
-                for story_id in islice(reversed(self._keys.get((theme, where), {})), LOOKED_AT):
+                known = (reversed(self._keys.get((theme, where, week), {})) for week in weeks)
+                for story_id in islice(chain.from_iterable(known), LOOKED_AT):
                     if story_id in seen:
                         continue
                     seen.add(story_id)
@@ -124,21 +134,33 @@ class StoryIndex:
                     gap = max(published - held.last, held.first - published, timedelta())
                     if gap > FOLLOWS or published - held.first > LONGEST:
                         continue
-                    told = [(other, _alike(mine, words, other, norm)) for other, norm in held.told]
+                    told = [
+                        (other, 0.0)  # of two places, as no place was found that both name
+                        if not near and mine.places and other.places
+                        else (other, _alike(mine, words, other, norm))
+                        for other, norm in held.told
+                    ]
                     if near or any(alike is None or alike >= WORTH for _, alike in told):
                         yield Candidate(held.story, held.actors, told, gap)
 
     def put(self, story: Story) -> None:
         """Take in a story as it is now."""
-        self._drop(story.id)
+        before = self._drop(story.id)
+        known = (
+            {id(a): it for a, (it, _) in zip(before.own, before.told, strict=True)}
+            if before
+            else {}
+        )
         times = [article.published or article.seen for article in story.articles]
-        own = [each for each in story.articles if each.copy_of is None and each.flags]
-        told = [telling(each, scope(each.flags)) for each in own[-TOLD_BY:]]
-        for each in told:
-            self._vocabularies.add(each.words)
-        norms = [(each, self._vocabularies.weighed(each.words).norm) for each in told]
-        held = _Held(story, scope(story.flags).actors, min(times), max(times), norms)
-        self._stories[story.id] = held
+        own = [each for each in story.articles if each.copy_of is None and each.flags][-TOLD_BY:]
+        tells = [known.get(id(each)) or telling(each, scope(each.flags)) for each in own]
+        for it in tells:
+            self._vocabularies.add(it.words)
+        told = [(it, self._vocabularies.weighed(it.words).norm) for it in tells]
+        first, last = min(times), max(times)
+        keys = _keys(tells, first, last)
+        actors = scope(story.flags).actors
+        self._stories[story.id] = _Held(story, actors, first, last, own, told, keys)
         for article in story.articles:
             text = self._texts.get(article.article_id)
             if text is None:
@@ -150,10 +172,13 @@ class StoryIndex:
                 self._hold(article)
             text.article = article
             text.stories[story.id] = None
-        for key in _keys(told):
+        for key in keys:
             self._keys.setdefault(key, {})[story.id] = None
-        while len(self._texts) > ARTICLES_LIMIT and len(self._stories) > 1:
-            self._forget(next(iter(self._stories)))
+        if len(self._texts) > self._limit:
+            count = max(1, int(FORGOTTEN * len(self._stories)))
+            oldest = nsmallest(count, self._stories.values(), key=lambda each: each.last)
+            for each in oldest:
+                self._forget(each.story.id)
 
     def expire(self, now: datetime) -> None:
         """Forget stories that had no article for a week before `now`."""
@@ -163,19 +188,19 @@ class StoryIndex:
                 break
             self._forget(first.story.id)
 
-    def _drop(self, story_id: str) -> None:
+    def _drop(self, story_id: str) -> _Held | None:
         """Out of its keys, to come in again as the latest."""
         held = self._stories.pop(story_id, None)
         if held is None:
-            return
-        told = [each for each, _ in held.told]
-        for each in told:
+            return None
+        for each, _ in held.told:
             self._vocabularies.remove(each.words)
-        for key in _keys(told):
+        for key in held.keys:
             here = self._keys[key]
             here.pop(story_id, None)
             if not here:
                 del self._keys[key]
+        return held
 
     def _forget(self, story_id: str) -> None:
         story = self._stories[story_id].story
@@ -208,12 +233,21 @@ class StoryIndex:
                     del self._holders[sampled]
 
 
-def _keys(told: Iterable[Telling]) -> dict[tuple[str, str], None]:
+Key = tuple[str, str, int]  # theme, country or place, week
+
+
+def _week(moment: datetime) -> int:
+    return int(moment.timestamp() // WEEK.total_seconds())
+
+
+def _keys(told: Iterable[Telling], first: datetime, last: datetime) -> dict[Key, None]:
     """What a story is filed under: each theme in each country, at each place, and within each
-    region (with a stroke behind it)."""
+    region (with a stroke behind it), in each week of its articles."""
+    weeks = range(_week(first), _week(last) + 1)
     return {
-        (theme, where): None
+        (theme, where, week): None
         for each in told
+        for week in weeks
         for theme in each.themes
         for where in (
             *each.countries,
