@@ -16,12 +16,13 @@ from collectors.catalogue import Feed, Source
 from collectors.options import CollectOptions
 from rasid.demo.broker import Brokers
 from streams.carriers import open_log
-from streams.log import Log, Transaction
+from streams.log import Lag, Log, Transaction
 from streams.records import (
     ARTICLES,
     BACKFILL,
     ENTRIES,
     FEEDS,
+    FLAGS,
     Article,
     Entry,
     FeedState,
@@ -286,7 +287,12 @@ def test_no_more_is_handed_on_than_the_stages_can_read(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backfill, "_LOOK_S", 0.0)
-    lags = iter([{"alert": 501}, {"process": 501}, {"process": 500}, *[{}] * 9])
+    told: list[Lag] = [
+        {"alert": {FLAGS: 501}},
+        {"process": {ARTICLES: 300, BACKFILL: 201}},
+        {"process": {BACKFILL: 500}},
+    ]
+    lags = iter([*told, *[{}] * 9])
     written: list[int] = []
     waited: list[Tally] = []
 
@@ -294,7 +300,7 @@ def test_no_more_is_handed_on_than_the_stages_can_read(
         def __getattr__(self, name: str) -> Any:
             return getattr(bench.log, name)
 
-        def lag(self) -> dict[str, int]:
+        def lag(self) -> Lag:
             return next(lags)
 
     run = Backfill(
