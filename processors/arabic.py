@@ -131,6 +131,9 @@ _PROCLITICS: Final = (
 )
 
 
+_BIG: Final = {"كبير", "كبيرا", "كبيره", "كبيرة", "كبيرين", "كبيري"}  # no ك + بئر
+
+
 def readings(folded: str) -> Iterator[tuple[str, int, int]]:
     """Every (rest, classes, flags) the token may be: the rest is to be looked up, `classes`
     says which classes of word may be so written."""
@@ -147,6 +150,8 @@ def readings(folded: str) -> Iterator[tuple[str, int, int]]:
     for start in starts:
         for clitic, flags, classes in _PROCLITICS:
             if clitic and not (start.startswith(clitic) and len(start) > len(clitic) + 1):
+                continue
+            if clitic == "ك" and start in _BIG:
                 continue
             bare = clitic in ("ب", "ك", "ل")
             yield from _endless(start[len(clitic) :], classes, flags, bare, endings)
@@ -166,7 +171,7 @@ def _endless(
             return
         if classes & NOUN:
             if ending == "ة" and preposition and len(stem) < 4:
-                continue  # كبيرة is no ك + بئر + ة
+                continue  # بسمة is no ب + سم + ة
             for back, pronoun in _NOUN_TABLE.get(ending, ()):
                 if not (definite and pronoun):
                     yield stem + back, NOUN, flags
