@@ -263,7 +263,7 @@ class Lexicon(dict[str, Entry]):
             if entry.far:
                 for after in entries[start + 1 : start + 2 + entry.reach]:
                     if after.goes_on and not entry.far_lemmas.isdisjoint(after.lemmas):
-                        ways += entry.far
+                        ways = entry.far + ways
                         break
             if ways:
                 hits = {
@@ -315,10 +315,10 @@ def _go_on(
                 after = node.next[lemma]
                 for term in after.terms:
                     yield term, at + 1
-                if after.next:
-                    yield from _go_on(after, 0, tokens, entries, at + 1, last)
                 for width, far in after.far.items():
                     yield from _go_on(far, width, tokens, entries, at + 1, last)
+                if after.next:
+                    yield from _go_on(after, 0, tokens, entries, at + 1, last)
         if not gap or (len(tokens[at]) == 1 and not tokens[at].isalnum()):
             return
         gap -= 1
