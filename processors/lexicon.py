@@ -276,7 +276,7 @@ class Lexicon(dict[str, Entry]):
 
     @staticmethod
     def hits(
-        entries: list[Entry], phrases: list[Hit], first: int, last: int, wanted: int
+        entries: list[Entry], phrases: list[Hit], first: int, last: int, wanted: int = -1
     ) -> list[Hit]:
         """Every term of `wanted` concepts between two tokens, by start, the longer first."""
         hits = [

@@ -141,9 +141,8 @@ def _possible(book: Rulebook, sentence: Sentence, told: int) -> Iterator[Rule]:
 
 
 def _scene(book: Rulebook, part: Part, sentence: Sentence, wanted: int = -1) -> Scene:
-    """A sentence with its terms of `wanted` concepts."""
-    first, last = sentence.first, sentence.last
-    hits = book.lexicon.hits(part.entries, part.phrases, first, last, wanted)
+    """A sentence with its terms, and what sequences make of `wanted` concepts."""
+    hits = book.lexicon.hits(part.entries, part.phrases, sentence.first, sentence.last)
     return set_scene(book, sentence, hits, wanted)
 
 
