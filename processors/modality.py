@@ -48,6 +48,7 @@ class Modality:
         self._denial = mask("denial")
         self._refusal = mask("refusal")
         self._past = mask("past")
+        self._unit = mask("unit")
         self._background = mask("background")
         self._markers = (
             ("conditional", mask("conditional")),
@@ -134,10 +135,13 @@ class Modality:
         for hit in scene.having(self._past):
             if scene.clause_of(hit.start) == clause and not _piece_of(hit, match):
                 return True
+        counted = {hit.start for hit in scene.having(self._unit)}
         for at in range(scene.sentence.first, scene.sentence.last):
             year = _year(tokens[at])
             if year is None or scene.clause_of(at) != clause:
                 continue
+            if at + 1 in counted:
+                continue  # «1960 جنديا»
             if match.start - YEAR_REACH <= at < match.end + YEAR_REACH:
                 now = self._now
                 if year < now - 1 and not self._lasting(at, tokens) and not self._names(at, tokens):

@@ -88,6 +88,11 @@ def test_status(flagger: Flagger, text: str, key: tuple[str, str], status: str) 
     assert found(flagger, text)[key].status == status
 
 
+def test_a_number_of_soldiers_is_no_year(flagger: Flagger) -> None:
+    flags = flagger.flag(Document("", "ينتشر 1960 جنديا روسيا في ممر لاتشين منذ أمس.", "ar"))
+    assert [(flag.development, flag.status) for flag in flags] == [("deployed", "asserted")]
+
+
 @pytest.mark.parametrize(
     "text",
     [
