@@ -1,7 +1,8 @@
-"""Receivers that refuse for good: left alone for ten minutes at a time. Pure.
+"""Receivers in trouble: those that refuse for good are left alone for ten minutes at a time; of
+those that fail for a while, as of these, operators were told. Pure.
 
-What is known of one is in the rows of its deliveries, so it outlives a restart, and is copied
-with the log.
+What is known of one is in the rows of its deliveries and of the notices, so it outlives a restart,
+and is copied with the log.
 """
 
 from collections.abc import Iterable
@@ -47,3 +48,17 @@ def quarantined(deliveries: Iterable[Delivery]) -> dict[str, Quarantine]:
         elif each.status == "sent":
             found.pop(each.alert.receiver, None)
     return found
+
+
+def told_of(deliveries: Iterable[Delivery]) -> dict[str, datetime]:
+    """Receivers of whose trouble somebody was told, and not yet that it is over: since when."""
+    notices = [each.alert for each in deliveries if each.alert.about.startswith(_ABOUT)]
+    over = {alert.thread for alert in notices if alert.thread is not None}
+    return {
+        alert.about.removeprefix(_ABOUT): alert.seen
+        for alert in sorted(notices, key=lambda alert: alert.seen)
+        if alert.thread is None and alert.id not in over
+    }
+
+
+_ABOUT: Final = "receiver/"

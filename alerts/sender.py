@@ -130,9 +130,16 @@ class Sender:
         )
         self._metrics.show(set(self._couriers))
 
-    def load(self, pending: Iterable[Pending], quarantined: Mapping[str, Quarantine]) -> None:
+    def load(
+        self,
+        pending: Iterable[Pending],
+        quarantined: Mapping[str, Quarantine],
+        told_of: Mapping[str, datetime],
+    ) -> None:
         """Start over from the rows; what is in flight stays so."""
         self._quarantined = dict(quarantined)
+        self._failing = {name: at for name, at in told_of.items() if name not in quarantined}
+        self._told = set(self._failing)
         for receiver, quarantine in quarantined.items():
             self._outbox.hold(receiver, quarantine.until)
         self._outbox.clear()

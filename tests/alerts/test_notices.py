@@ -10,7 +10,7 @@ from alerts.routing import Route
 from streams.copying import copy
 from streams.log import Transaction
 from streams.notices import notice
-from streams.records import Delivery
+from streams.records import CANARY, Delivery
 from streams.sqlite import SqliteLog
 from tests.fakes.alerts_bench import Bench, make_alert, make_report, utc_now
 from tests.fakes.slack_server import CHANNEL, TOKEN, Answer, SlackServer
@@ -135,6 +135,47 @@ def test_a_receiver_that_is_down_is_told_of_within_two_minutes_and_when_it_is_ba
         first, second = headlines(operators)
         assert first.startswith("receiver desk has taken nothing for 1 min: ")
         assert second == "receiver desk takes messages again"
+
+
+def test_an_outage_is_told_once_whatever_starts_anew_in_it(
+    bench: Bench, slack: SlackServer
+) -> None:
+    times = [datetime.now(UTC)]
+    slack.script.extend([Answer(503, "down")] * 50)
+    with SlackServer() as operators:
+        receivers = [hook(slack), hook(operators, "operators")]
+
+        def start() -> None:
+            bench.start(
+                bench.stage(receivers, Route("desk"), operators="operators", clock=lambda: times[0])
+            )
+
+        bench.put(make_report("a1", seen=times[0]))
+        start()
+        bench.until(lambda: [d.attempts for d in bench.deliveries()] == [1])
+        times[0] += timedelta(minutes=2)
+        operators.wait(1)
+        bench.stop()
+        times[0] += timedelta(minutes=6)
+        start()
+        bench.until(lambda: bench.deliveries()[0].attempts == 3)
+        slack.script.clear()
+        times[0] += timedelta(minutes=6)
+        operators.wait(2)
+        assert [text.rpartition(" for ")[0] or text for text in headlines(operators)] == [
+            "receiver desk has taken nothing", "receiver desk takes messages again",
+        ]  # fmt: skip
+
+
+def test_the_canary_s_own_receiver_is_told_no_trouble(bench: Bench, slack: SlackServer) -> None:
+    slack.script.append(Answer(404, "no_service"))
+    with SlackServer() as canary:
+        bench.put(make_report("a1", seen=utc_now()))
+        bench.start(bench.stage([hook(slack), hook(canary, CANARY)], Route("desk")))
+        bench.until_settled(1)
+        bench.stop()
+        assert [alert.about for alert in bench.alerts()] == [""]
+        assert canary.received == []
 
 
 def test_operators_that_refuse_are_told_of_through_another(
