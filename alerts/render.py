@@ -281,11 +281,12 @@ def _item(flag: Flag, manner: Manner) -> Item:
 def _when(happened: Happened, manner: Manner) -> str:
     """The day by the source's calendar, which no clock of the receiver's can move; as it was told
     behind it."""
-    day = happened.day
-    arabic, english = part_label(happened.part)
+    arabic, english = day_label(happened.day)
+    part = part_label(happened.part)
+    date = isolate(happened.day.isoformat())  # beside Arabic, its parts would change places
     said = manner.say(
-        isolate(f"{day_label(day)[0]} {day.isoformat()}" + (f"، {arabic}" if arabic else "")),
-        isolate(f"{day_label(day)[1]} {day.isoformat()}" + (f", {english}" if english else "")),
+        isolate(f"{arabic} {date}" + (f"، {part[0]}" if part[0] else "")),
+        isolate(f"{english} {date}" + (f", {part[1]}" if part[1] else "")),
     )
     written = clean(happened.text, NAME)
     return f"{said} {isolate(f'«{written}»')}" if written else said
