@@ -1,11 +1,11 @@
-"""The text of /metrics, put together apart from whoever asks for it.
+"""The text of /metrics, put together shortly before somebody asks for it.
 
-    thread, every 3 s ─▶ registry → text        an answer takes the text that is there
+    asked, asked again ─▶ when next ─▶ a thread makes the text ─▶ the answer takes it as it is
 
 Putting it together is some milliseconds of Python; beside stages at work, which share one
-interpreter, they become fifty and more. Prometheus asks every few seconds and minds no text three
-seconds old; its age is in it. Where nobody has asked for a while, nothing is put together, and
-the first to ask waits for a text made for them.
+interpreter, they become fifty and more, and whoever asks would wait for them. Prometheus asks at
+a steady pace, so the text can be ready: a second or two old, with its age in it. Who asks out of
+turn gets what is there, if it is fresh, or waits for a text of his own.
 """
 
 import threading
@@ -14,9 +14,11 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-EVERY_S = 3.0
-FRESH_S = 10.0  # an older text, of a thread that is late, is not handed out
-ASKED_S = 150.0  # two scrapes a minute apart, and one that is missed
+AHEAD_S = 1.5  # of when the next question is awaited
+EVERY_S = 3.0  # at most so often, however often somebody asks
+FRESH_S = 15.0  # an older text is not handed out
+PACE_S = 150.0  # who asks less often is not awaited
+_LOOK_S = 0.5
 
 
 class Exposition:
@@ -35,11 +37,16 @@ class Exposition:
         self._one_at_a_time = threading.Lock()
         self._text: tuple[float, bytes] | None = None
         self._asked: float | None = None
+        self._due: float | None = None
 
     def at_hand(self) -> bytes | None:
-        """The text, if there is a fresh one. Never blocks."""
-        self._asked = self._clock()
-        if self._text is None or self._asked - self._text[0] > FRESH_S:
+        """The text, if there is a fresh one; and another is made for the next time. Never
+        blocks."""
+        now = self._clock()
+        if self._asked is not None and now - self._asked <= PACE_S:
+            self._due = now + (now - self._asked) - AHEAD_S
+        self._asked = now
+        if self._text is None or now - self._text[0] > FRESH_S:
             return None
         return self._text[1]
 
@@ -54,8 +61,11 @@ class Exposition:
             return self._text[1]
 
     def keep(self, stop: threading.Event) -> None:
-        """Until `stop`, have a text at hand as long as somebody asks. Call in a thread of its
-        own."""
-        while not stop.wait(EVERY_S):
-            if self._asked is not None and self._clock() - self._asked < ASKED_S:
+        """Until `stop`, make the texts that will be asked for. Call in a thread of its own."""
+        while not stop.wait(_LOOK_S):
+            now = self._clock()
+            if self._due is None or now < self._due:
+                continue
+            if self._text is None or now - self._text[0] >= EVERY_S:
+                self._due = None
                 self.render()
