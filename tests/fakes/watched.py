@@ -32,7 +32,7 @@ from tests.fakes.newssite import Item, NewsSite
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "deploy" / "prometheus" / "rules.yaml"
 SCRAPE = "500ms"
-DEADLINE_S = 60.0
+DEADLINE_S = 180.0
 QUIET_TEXT = "ناقش المجلس البلدي في المدينة موازنة الخدمات للعام المقبل. " * 12
 SILENT = "sources:\n  - {{id: silent, feeds: ['http://127.0.0.1:{port}/feed']}}\n"
 QUIET = "  - {{id: quiet, feeds: ['{base}/feed.xml']}}\n"
