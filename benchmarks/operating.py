@@ -39,6 +39,8 @@ from rasid.app import App
 from rasid.config import Config
 from streams.records import FeedState
 
+RENDERED = "rasid_metrics_rendered_timestamp_seconds"
+
 
 def configuration(folder: Path, feeds: list[str], interval: str, port: int, more: str = "") -> Path:
     path = folder / "rasid.yaml"
@@ -82,12 +84,19 @@ def get(port: int, path: str) -> bytes:
 
 
 def sample(port: int, name: str) -> float:
+    return samples(port, name)[0]
+
+
+def samples(port: int, *names: str) -> list[float]:
+    """Of one text, which may be some seconds old."""
     try:
-        text = get(port, "/metrics").decode()
+        lines = get(port, "/metrics").decode().splitlines()
     except OSError:
-        return 0.0
-    lines = [line for line in text.splitlines() if line.startswith(name)]
-    return sum(float(line.rpartition(" ")[2]) for line in lines)
+        return [0.0] * len(names)
+    return [
+        sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+        for name in names
+    ]
 
 
 def cpu_s(pid: int) -> float:
@@ -150,7 +159,7 @@ def probe(port: int, seconds: float) -> tuple[dict[str, list[float]], float]:
             asked = time.monotonic()
             answer = get(port, path)
             times.append(time.monotonic() - asked)
-            if found := re.search(rb"\nrasid_metrics_rendered_timestamp_seconds (\S+)", answer):
+            if found := re.search(rf"^{RENDERED} (\S+)", answer.decode(), re.MULTILINE):
                 oldest_s = max(oldest_s, time.time() - float(found[1]))
             time.sleep(0.05)
     return took, oldest_s
@@ -184,14 +193,15 @@ def answers(seconds: float) -> None:
             publisher.start()
             while sample(mine, "rasid_deliveries_pending") < 1:
                 time.sleep(0.2)
-            before = sample(mine, 'rasid_records_out_total{stage="collect"}')
+            told = ('rasid_records_out_total{stage="collect"}', RENDERED, "rasid_log_file_bytes")
+            before, began, _ = samples(mine, *told)
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as prober:
                 took, oldest_s = prober.submit(probe, mine, seconds).result()
-            total = sample(mine, 'rasid_records_out_total{stage="collect"}')
-            articles, size = total - before, sample(mine, "rasid_log_file_bytes")
+            total, ended, size = samples(mine, *told)
             stop.set()
             publisher.join()
-    print(f"{articles / seconds:.0f} articles/s, log {size / total / 1000:.1f} KB an article; ms:")
+    rate, kb = (total - before) / (ended - began), size / total / 1000
+    print(f"{rate:.0f} articles/s, log {kb:.1f} KB an article; ms:")
     print("| path | p50 | p95 | p99 | max |\n|" + "---|" * 5)
     for path, times in took.items():
         cuts = statistics.quantiles(times, n=100)
