@@ -356,7 +356,7 @@ def drill(
 def _mounted(path: Path, stack: ExitStack) -> bool:
     """Put a small tmpfs there; False where that is not allowed."""
     path.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(path)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=32m", "none", str(path)]
     try:
         if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
             return False

@@ -53,6 +53,7 @@ TURNS = (
 # Who has a hand in an affair; none of them is known to any rule.
 NAMED = (("envoy", "الوسيط"), ("one", "فصيل"), ("other", "فصيل"))
 AT_A_TIME = 10
+TEAMS = ("برشلونة", "مانشستر")  # whose truces are of sport, as the rules have it
 LETTERS = "بتجدزسشطعفقكمنحغ"
 SCATTER = 650_011  # a prime
 SINKS = Mapping[str, str]  # receiver → its part of the configuration
@@ -86,7 +87,9 @@ def towns() -> Sequence[str]:
         path = Path(processors.__file__).parent / "rules" / "shared" / name
         for code, held in yaml.safe_load(path.read_text(encoding="utf-8"))["entries"].items():
             first = (each.split(" = ")[0] for each in held["towns"])
-            by_country[code] += [name for name in first if not set(name) & set("!|+")]
+            by_country[code] += [
+                name for name in first if not set(name) & set("!|+") and name not in TEAMS
+            ]
     return [town for several in zip_longest(*by_country.values()) for town in several if town]
 
 

@@ -25,7 +25,7 @@ READS: Final[Mapping[str, tuple[str, ...]]] = {  # whose seats are taken
 }
 BATCH: Final = 500  # records or rows a commit
 BATCH_BYTES: Final = 4 * 1024 * 1024
-SEAT_S = 10.0
+SEAT_S = 30.0  # on a cluster that was never used, the first seat takes its time
 
 Identity = tuple[str, datetime, int]  # of a record, wherever it lies: key, time, bytes
 Told = Callable[[str, int, int], None]  # (topic or table, copied, of how many)
