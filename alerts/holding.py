@@ -11,13 +11,13 @@
 
 from collections import deque
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from alerts.hours import Digest, MuteTime, muted_until
 from alerts.routing import Match, Subject, Target
-from streams.records import Alert, Delivery, Silence
+from streams.records import Alert, Delivery, Flag, Silence
 
 Reason = Literal["silenced", "rule_limit", "digest_only", "muted", "rate_limited"]
 
@@ -184,12 +184,28 @@ def covering(
             continue
         if silence.story is not None and not silence.match:
             return [silence]
-        match = Match(**silence.match)  # type: ignore[arg-type]  # only keys that hold lists
-        hidden = match.flags(Subject(flags, alert.source, alert.language))
+        hidden = _hidden(silence, Subject(flags, alert.source, alert.language))
         if hidden:
             left = [flag for flag in left if flag not in hidden]
             used.append(silence)
     return used if flags and not left else ()
+
+
+def _hidden(silence: Silence, subject: Subject) -> Sequence[Flag]:
+    """The flags that a silence covers. What an article tells besides and at no place of its own is
+    where the rest is."""
+    match = Match(**silence.match)  # type: ignore[arg-type]  # only keys that hold lists
+    hidden = match.flags(subject)
+    if not hidden or not match.place:
+        return hidden
+    there = {(flag.theme, code) for flag in hidden for code in flag.countries}
+    placeless = tuple(
+        flag
+        for flag in subject.flags
+        if not flag.places and any((flag.theme, code) in there for code in flag.countries)
+    )
+    anywhere = replace(match, place=())
+    return (*hidden, *anywhere.flags(replace(subject, flags=placeless)))
 
 
 def rule_of(alert: Alert) -> str:

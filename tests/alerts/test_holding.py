@@ -64,6 +64,20 @@ def test_what_only_part_of_a_message_is_silenced_for_is_sent() -> None:
     assert covering(alert, target(oil, truce), [oils, truces], NOW) == [oils, truces]
 
 
+def test_what_is_told_at_no_place_is_silenced_with_the_place_it_is_told_of() -> None:
+    here = make_flag(places=("الشرارة",))
+    more = make_flag(development="halted")
+    for flags, match, covered in (
+        ((here, more), {"place": ("الشرارة",)}, True),
+        ((more,), {"place": ("الشرارة",)}, False),
+        ((here, make_flag(theme="ceasefire")), {"place": ("الشرارة",)}, False),
+        ((here, make_flag(places=("الفيل",))), {"place": ("الشرارة",)}, False),
+        ((here, more), {"place": ("الشرارة",), "development": ("attacked",)}, False),
+    ):
+        quiet = covering(make_alert(), target(*flags), [silence(match=match)], NOW)
+        assert bool(quiet) == covered
+
+
 def test_each_reason_names_what_holds_and_until_when() -> None:
     morning = Digest("day", timezone="UTC")
     mute = MuteTime("noon", start=NOW.time(), until=(NOW + HOUR).time())
