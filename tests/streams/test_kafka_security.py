@@ -184,5 +184,5 @@ def test_the_configuration_says_how_to_log_in(
     config = load(path)
     assert "rasid-secret" in config.secrets()
     assert "rasid-secret" not in repr(config)
-    with closing(configured_log(config)) as log:
+    with closing(configured_log(config, lambda: datetime.now(UTC))) as log:
         assert log.stage("archive", [FLAGS]).acquire(30)
