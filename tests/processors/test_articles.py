@@ -2,8 +2,10 @@
 
     articles.jsonl         the rules' first companions
     blind.jsonl            written blind; the rules were tuned on what it showed since
-    written.jsonl          565 in the manner of some hundred outlets; tuned on since
-    unseen.jsonl           75 more, on which no rule was ever tuned
+    written.jsonl          625 in the manner of some hundred outlets; tuned on since
+    unseen.jsonl           135 more, on which no rule was ever tuned
+    pieces.jsonl           580 of one to four sentences, as various in their words as could be;
+                           those of even number above 1000 unread
     unseen_latin.jsonl     60 English ones, likewise
     written_latin.jsonl    English and French
     sentences.jsonl        one inflected form a sentence, and look-alikes that mean nothing
@@ -61,8 +63,9 @@ FLOORS = [
     # file, language, F1 of each theme, F1 of its developments
     ("articles.jsonl", "", 0.94, 0.85),
     ("blind.jsonl", "", 0.90, 0.80),
-    ("written.jsonl", "ar", 0.93, 0.72),
-    ("unseen.jsonl", "ar", 0.92, 0.60),
+    ("written.jsonl", "ar", 0.94, 0.75),
+    ("unseen.jsonl", "ar", 0.94, 0.61),
+    ("pieces.jsonl", "ar", 0.76, 0.71),
     ("written_latin.jsonl", "en", 0.92, 0.70),
     ("written_latin.jsonl", "fr", 0.85, 0.42),
     ("unseen_latin.jsonl", "en", 0.90, 0.75),
