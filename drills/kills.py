@@ -49,6 +49,7 @@ SENDER = "rasid@example.org"
 PUBLISHED_A_ROUND = 6
 PROGRESS_S = 180.0  # on a machine that does much else
 DRAIN_S = 180.0
+NO_LIMIT = "alerts: {rule_limit: 100000/1h}\n"  # nothing is held: all comes to be counted
 AHEAD_LIMIT = 100  # articles published and not yet there: a feed shows the newest 200
 GATHER_S = 3.0
 LINGER_S = 0.3  # at most, from going on to the kill, mostly shorter
@@ -115,7 +116,9 @@ def drill(
             f"email: {{from: {SENDER}, to: [editors@example.org], "
             f"smtp: 'smtp://127.0.0.1:{mail.port}', tls: none}}"
         )
-        config.write_text(configuration(log_url, sites, {"editors": sink}), encoding="utf-8")
+        config.write_text(
+            configuration(log_url, sites, {"editors": sink}, NO_LIMIT), encoding="utf-8"
+        )
         stages = Processes(folder)
         stack.callback(stages.end)
         log = stack.enter_context(closing(open_log(log_url, clock=now, instance="watcher")))
