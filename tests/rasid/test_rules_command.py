@@ -49,7 +49,8 @@ def test_eval_shows_what_a_change_of_rules_won_and_lost(labelled: Path, tmp_path
     assert "- miss  ceasefire" in run("eval", str(labelled), "--save", str(kept))
     (tmp_path / "mine" / "ar").mkdir(parents=True)
     (tmp_path / "mine" / "ar" / "off.yaml").write_text(
-        "theme: ceasefire\nrules: [{id: breach, status: off}]", encoding="utf-8"
+        "theme: ceasefire\nrules: [{id: breach, status: off}, {id: breached_it, status: off}]",
+        encoding="utf-8",
     )
     config = tmp_path / "rasid.yaml"
     config.write_text(f"rules: [{tmp_path / 'mine'}]", encoding="utf-8")

@@ -170,4 +170,5 @@ def test_while_somebody_works_it_is_refused(
     with pytest.raises(CopyRefused, match=r"copied to is being worked .stage alert.; stop Rasid"):
         copy(source, target)
     working.close()
+    monkeypatch.setattr("streams.copying.SEAT_S", 60.0)
     copy(source, target)
