@@ -7,7 +7,7 @@ member without partitions stands by.
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from kafka import KafkaConsumer
@@ -20,6 +20,7 @@ from streams.kafka_client import REQUEST_S, member
 from streams.kafka_topics import Cluster
 
 POLL_RECORDS = 500
+JOIN_S = 0.25  # in much less, the client library does not get to take in what it was given
 
 
 class Member:
@@ -49,9 +50,9 @@ class Member:
         deadline = time.monotonic() + timeout_s
         while True:
             left = max(deadline - time.monotonic(), 0.0)
-            self._poll(min(left, 0.1), 1)
+            self._poll(min(left, JOIN_S), 1)
             assignment = self._consumer.assignment()
-            if assignment and not self._turns.leaving:
+            if assignment and not self._turns.leaving and self._is_given(assignment):
                 self._turns.given = False
                 self._cluster.metrics.rebalances.labels(self._stage).inc()
                 self._generation = self._consumer.group_metadata().generation_id
@@ -59,6 +60,14 @@ class Member:
                 return True
             if left == 0:
                 return False
+
+    def _is_given(self, assignment: Set[TopicPartition]) -> bool:
+        """Whether the group gives us these still. The client library hears of a new division some
+        time after it was made; who took the seat by the old one would fence whoever has it now,
+        amid its work. Raises IdentityTaken."""
+        self.check()
+        member_id = self._consumer.group_metadata().member_id
+        return self._cluster.given(self._stage, member_id) == assignment
 
     def poll(self, timeout_s: float) -> Mapping[TopicPartition, Sequence[Any]] | None:
         """The next records of what is ours. None when the group was formed anew and all is as

@@ -277,6 +277,18 @@ class Cluster:
         found = self.ask(lambda admin: admin.describe_groups([group]))[group]
         return [m["member_id"] for m in found["members"] if m["group_instance_id"] == instance]
 
+    def given(self, stage: str, member_id: str) -> set[TopicPartition]:
+        """What the group of a stage gives a member; nothing while the group is being formed."""
+        group = self.group(stage)
+        found = self.ask(lambda admin: admin.describe_groups([group]))[group]
+        return {
+            TopicPartition(some["topic"], partition)
+            for member in found["members"]
+            if found["group_state"] == "Stable" and member["member_id"] == member_id
+            for some in member["member_assignment"]["assigned_partitions"]
+            for partition in some["partitions"]
+        }
+
     def leave(self, stage: str) -> None:
         """Take this instance out of the stage's group at once: a static member would be waited
         for until its session ends."""

@@ -86,8 +86,8 @@ def keys(messages: Sequence[Message] | Iterator[Message]) -> list[str]:
     return [message.key for message in messages]
 
 
-def wait_until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + LONG_S
+def wait_until(holds: Callable[[], bool], limit_s: float = LONG_S) -> None:
+    end = time.monotonic() + limit_s
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.02)
@@ -160,6 +160,10 @@ class TestDeath:
         assert keys(log.read(ALERTS)) == []
         assert other.get(DELIVERIES, "of the zombie") is None
         assert keys(other.poll(1, LONG_S)) == ["a"]
+        # Nor does it take the seat back by what it was given once, and fence who has it now.
+        assert not zombie.acquire(0.5)
+        append(other, ALERTS, ["of the other"])
+        assert keys(log.read(ALERTS)) == ["of the other"]
 
 
 class TestMetrics:
@@ -236,9 +240,9 @@ def _in_one_division(*stages: Stage) -> bool:
     to hear of a new one."""
     for stage in stages:
         try:
-            stage.poll(1, 0.05)
+            stage.poll(1, 0.25)  # in less, the client library does not get to take a division in
         except OwnershipLost:
-            stage.acquire(0.2)
+            stage.acquire(0.5)
     members = [stage._member for stage in stages]  # type: ignore[attr-defined]
     working = [stage._inbox is not None for stage in stages]  # type: ignore[attr-defined]
     if not all(working):
@@ -317,7 +321,8 @@ class TestPartitions:
         one.commit(tx)
         assert all(one.owns(site) for site in sites)
         two = open_as("two").stage("collect")
-        wait_until(lambda: _in_one_division(one, two))
+        # Each joins in turns of this one thread, and a busy machine lets many of them pass.
+        wait_until(lambda: _in_one_division(one, two), 120)
         for stage, other in ((one, two), (two, one)):
             mine = [site for site in sites if stage.owns(site)]
             assert mine
