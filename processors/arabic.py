@@ -23,6 +23,7 @@ NOUN: Final = 1
 VERB: Final = 2
 NAME: Final = 4
 FIXED: Final = 8
+PRESENT: Final = 16  # of a verb, beside VERB: what س is written before
 
 IN: Final = 1  # written with ب
 TO: Final = 2  # written with ل
@@ -117,9 +118,11 @@ _NOUN_TABLE: Final = _by_length(_NOUN_ENDINGS)
 _VERB_TABLE: Final = _by_length(_VERB_ENDINGS)
 _MAX_ENDING: Final = max(map(len, _NOUN_TABLE))
 
+_ANY: Final = NOUN | VERB | NAME | FIXED
+
 # Proclitics after the conjunction, the flags they give, the classes that take them.
 _PROCLITICS: Final = (
-    ("", 0, NOUN | VERB | NAME | FIXED),
+    ("", 0, _ANY),
     ("ب", IN, NOUN | NAME),
     ("ك", 0, NOUN | NAME),
     ("ل", TO, NOUN | NAME | VERB),
@@ -127,10 +130,21 @@ _PROCLITICS: Final = (
     ("بال", THE | IN, NOUN | NAME),
     ("كال", THE, NOUN | NAME),
     ("لل", THE | TO, NOUN | NAME),
-    ("س", WILL, VERB),
+    ("س", WILL, PRESENT),
 )
 
 
+# Words too common to be read as others, with what is left without their pronoun: إليه is no
+# آلية, بينهم no «made clear to them».
+_WHOLE: Final = {
+    **{
+        word + pronoun: word
+        for word in ("الي", "بين", "بعد", "قبل", "لدي")
+        for pronoun in ("ه", "ها", "هم", "هما", "نا")
+    },
+    "فيصل": "فيصل",
+    "الاهم": "اهم",
+}
 _BIG: Final = {"كبير", "كبيرا", "كبيره", "كبيرة", "كبيرين", "كبيري"}  # no ك + بئر
 
 
@@ -148,6 +162,12 @@ def readings(folded: str) -> Iterator[tuple[str, int, int]]:
     if len(folded) > 2 and folded[0] in "وف":
         starts.append(folded[1:])
     for start in starts:
+        if start in _WHOLE:
+            yield start, _ANY, 0
+            yield _WHOLE[start], NOUN, 0
+            if start == folded:
+                return
+            continue
         for clitic, flags, classes in _PROCLITICS:
             if clitic and not (start.startswith(clitic) and len(start) > len(clitic) + 1):
                 continue
@@ -177,32 +197,76 @@ def _endless(
                     yield stem + back, NOUN, flags
                     if definite:
                         yield "ال" + stem + back, NOUN, flags
-        if classes & VERB:
+        if classes & (VERB | PRESENT):
             for back, _ in _VERB_TABLE.get(ending, ()):
-                yield stem + back, VERB, flags
+                yield stem + back, classes & (VERB | PRESENT), flags
 
 
-def inflect(parts: list[str]) -> set[str]:
-    """Persons of a verb given as past and present (خرق, يخرق), folded."""
-    past, *presents = parts
-    forms = {past}
-    hollow = len(past) > 2 and past[-2] == "ا"
-    if hollow:  # انهرنا
-        forms |= {past[:-2] + past[-1] + e for e in ("ت", "نا", "تم", "ن")}
-    if past.endswith(("ا", "ي")) and len(past) > 2:
-        stem = past[:-1]
-        forms |= {stem + e for e in ("ت", "تا", "وا", "و", "يا", "ي", "ين", "ينا", "يت", "يتا")}
-        # ى is written ا before a pronoun (أنهاه); never alone, where it would be أنها
-        forms |= {f"{stem}ا{pronoun}" for pronoun in ("ه", "ها", "هم", "هما")}
-    else:
-        forms |= {past + e for e in ("ت", "تا", "وا", "و", "ا", "ن", "نا")}
+_PAST_ENDS: Final = ("", "ت", "تا", "وا", "و", "ا", "ن", "نا")
+_PRESENT_ENDS: Final = ("ون", "وا", "و", "ان", "ا", "ن", "ين")
+_ON_WEAK: Final = ("ه", "ها", "هم", "هما")
+_HAMZA: Final = frozenset("أإؤئء")
+_WEAK: Final = frozenset("اىي")
+# Too common to be of the verbs that they could be of: آل, أزال, جاب.
+_OTHERS: Final = frozenset(("الا", "يزال", "تزال", "يجب", "تجب"))
+_UNMARKED: Final = dict.fromkeys(map(ord, _DROPPED))
+
+
+def inflect(parts: list[str]) -> dict[str, int]:
+    """Persons of a verb given as past and present (خرق, يخرق), folded, with their classes. What
+    is no letter of the root is told before folding: وأد is no hollow verb, بدأ no defective."""
+    past, *presents = (part.translate(_UNMARKED) for part in parts)
+    forms = dict.fromkeys(_past(past), VERB)
     for present in presents:
-        body = present[1:]
-        forms |= {person + body for person in "يتنا"}
-        ends = ("ون", "وا", "و", "ان", "ا", "ن", "ين")
-        if body.endswith(("و", "ي", "ا")) and len(body) > 2:
-            forms |= {person + body[:-1] + e for person in "يت" for e in ("ون", "وا", "")}
-        forms |= {person + body + e for person in "يت" for e in ends}
-        if hollow and body[-2:-1] in "اوي":  # لم ينهر, لم تعد
-            forms |= {person + body[:-2] + body[-1] for person in "يتنا"}
+        hollow = past[-2:-1] == "ا"
+        forms |= dict.fromkeys(_present(present, hollow=hollow), VERB | PRESENT)
     return forms
+
+
+def _past(past: str) -> set[str]:
+    whole = fold(past)
+    forms = {whole}
+    stem = whole[:-1]
+    if past[-2:-1] == "ا" and len(past) > 2:  # انهرنا; no «سرت» of سار, which is a town
+        forms |= {whole[:-2] + whole[-1] + e for e in ("نا", "تم")}
+        if len(past) > 3:  # أعيد
+            forms |= _ended(f"{whole[:-2]}ي{whole[-1]}", _PAST_ENDS)
+    if past[1:2] == "ا" and len(past) == 4 and past[0] != "و":  # هوجم, نودي
+        last = "ي" if past[3] in "ىا" else whole[3]
+        forms |= _ended(f"{whole[0]}و{whole[2]}{last}", _PAST_ENDS)
+    if past[:4] in ("استأ", "إستأ"):  # استؤنف
+        forms |= _ended("استو" + whole[4:], _PAST_ENDS)
+    if past[-1:] in _HAMZA:
+        forms |= _ended(whole, _PAST_ENDS) | {stem + "ووا", stem + "ءوا"}  # بدأوا, بدؤوا, بدءوا
+        if len(past) > 3:  # أنشئت
+            forms |= _ended(stem + "ي", _PAST_ENDS)
+    elif past[-1:] in _WEAK and len(past) > 2:
+        forms |= _ended(stem, ("ت", "تا", "وا", "و", "يا", "ي", "ين", "ينا", "يت", "يتا"))
+        # ى is written ا before a pronoun (أنهاه); never alone, where it would be أنها
+        forms |= {f"{stem}ا{pronoun}" for pronoun in _ON_WEAK}
+    else:
+        forms |= _ended(whole, _PAST_ENDS)
+    return forms - _OTHERS
+
+
+def _present(present: str, *, hollow: bool) -> set[str]:
+    body = fold(present)[1:]
+    forms = {person + body for person in "يتنا"} | _persons(body, _PRESENT_ENDS)
+    if present[-1:] in _HAMZA:
+        forms |= _persons(body[:-1], ("وون", "ووا", "ان", "ءون", "ءوا"))  # يبدؤون, يبدآن
+    elif present[-1:] in "ويىا" and len(body) > 2:
+        forms |= _persons(body[:-1], ("ون", "وا", ""))
+        if present[-1] in "ىا":  # يلقاها
+            forms |= _persons(body[:-1], tuple("ا" + pronoun for pronoun in _ON_WEAK))
+    if hollow and body[-2:-1] and body[-2] in "اوي":
+        forms |= _persons(body[:-2] + body[-1], ("",))  # لم ينهر, لم تعد; no «نقل» of قال
+        forms |= _persons(f"{body[:-2]}ا{body[-1]}", ("", "ون", "وا", "ان"))  # يعاد
+    return forms - _OTHERS
+
+
+def _ended(stem: str, ends: tuple[str, ...]) -> set[str]:
+    return {stem + end for end in ends}
+
+
+def _persons(body: str, ends: tuple[str, ...]) -> set[str]:
+    return {person + body + end for person in "يت" for end in ends}

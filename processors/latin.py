@@ -55,9 +55,9 @@ def readings(folded: str) -> Iterator[tuple[str, int, int]]:
                 yield form[: -len(ending)] + back, NOUN, 0
 
 
-def inflect(parts: list[str]) -> set[str]:
+def inflect(parts: list[str]) -> dict[str, int]:
     """Forms of a verb given as base and, where irregular, past forms (strike, struck)."""
-    base, *pasts = parts
+    base, *pasts = map(fold, parts)
     forms = {base, base + "s", base + "es", *(p for p in pasts if p)}
     if base.endswith("e"):
         forms |= {base + "d", base[:-1] + "ing"}
@@ -70,4 +70,4 @@ def inflect(parts: list[str]) -> set[str]:
     for ending, endings in _FRENCH.items():
         if base.endswith(ending) and len(base) > 4:
             forms |= {base[:-2] + e for e in endings}
-    return forms
+    return dict.fromkeys(forms, VERB)

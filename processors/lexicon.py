@@ -39,7 +39,7 @@ class Normaliser(NamedTuple):
 
     fold: Callable[[str], str]
     readings: Callable[[str], Iterator[tuple[str, int, int]]]
-    inflect: Callable[[list[str]], set[str]]
+    inflect: Callable[[list[str]], dict[str, int]]
     script: re.Pattern[str]  # a term in this script is for this normaliser
 
 
@@ -166,21 +166,19 @@ class Lexicon(dict[str, Entry]):
         return known
 
     def _lemma(self, word: str, kind: int) -> Iterator[int]:
-        fold = self.normaliser.fold
         if word.endswith("!"):
             kind, word = FIXED, word[:-1]
-        parts = [fold(part) for part in word.split("/")]
+        written = word.split("/")
+        parts = list(map(self.normaliser.fold, written))
         if not parts[0]:
             return
-        if len(parts) > 1 or kind == VERB:
-            kind, forms = VERB, self.normaliser.inflect(parts)
-        else:
-            forms = {parts[0]}
+        kind = VERB if len(parts) > 1 else kind
         key = ("/".join(parts), kind)
         if key not in self._lemmas:
             lemma = self._lemmas[key] = len(self._lemmas)
-            for form in forms:
-                self._forms.setdefault(form, []).append((lemma, kind))
+            forms = self.normaliser.inflect(written) if kind == VERB else {parts[0]: kind}
+            for form, of_form in forms.items():
+                self._forms.setdefault(form, []).append((lemma, of_form))
         yield self._lemmas[key]
 
     def __missing__(self, raw: str) -> Entry:
