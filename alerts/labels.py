@@ -7,6 +7,7 @@ from babel import Locale
 from babel.dates import format_date
 
 from alerts.sanitize import clean
+from streams.records import Happened
 
 THEMES = {
     "ceasefire": ("وقف إطلاق النار", "Ceasefire"),
@@ -94,6 +95,16 @@ def part_label(part: str) -> tuple[str, str]:
 def day_label(day: date) -> tuple[str, str]:
     """The day of the week."""
     return tuple(format_date(day, "EEEE", locale) for locale in ("ar", "en"))  # type: ignore[return-value]  # two
+
+
+def told_time(happened: Happened) -> str:
+    """When it happened, in English, and as it was told: for operators."""
+    part = part_label(happened.part)[1]
+    return (
+        f"{day_label(happened.day)[1]} {happened.day.isoformat()}"
+        + (f" {part}" if part else "")
+        + (f" «{clean(happened.text, 60)}»" if happened.text else "")
+    )
 
 
 def unit_label(unit: str) -> tuple[str, str]:

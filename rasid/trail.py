@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from alerts.events import events
 from alerts.holding import Gate, Held
+from alerts.labels import told_time
 from alerts.routing import Route, Subject, walk
 from alerts.routing import Step as RouteStep
 from collectors.errors import FetchError
@@ -28,6 +31,7 @@ from streams.records import (
     Article,
     Delivery,
     Entry,
+    Happened,
     Report,
     Silence,
     Story,
@@ -43,9 +47,13 @@ class Step:
     good: bool
     what: str
     why: str = ""
+    happened: Happened | None = None  # when, as the sentence of a flag tells
 
     def plain(self) -> dict[str, Any]:
-        return {"step": self.name, "went_on": self.good, "what": self.what, "why": self.why}
+        told = {"step": self.name, "went_on": self.good, "what": self.what, "why": self.why}
+        if self.happened is not None:
+            return {**told, "happened": msgspec.to_builtins(self.happened)}
+        return told
 
 
 def find(log: Log, wanted: str) -> list[str]:
@@ -203,8 +211,10 @@ def _flagged(log: Log, wanted: str) -> list[Step]:
             True,
             f"{flag.theme}: {flag.development} ({flag.status}) {flag.score:.2f}"
             f" in {'/'.join(flag.countries) or 'no country'}"
-            + (f" at {', '.join(flag.places)}" if flag.places else ""),
+            + (f" at {', '.join(flag.places)}" if flag.places else "")
+            + (f", {told_time(flag.happened)}" if flag.happened else ""),
             f"rule {flag.rule}: «{flag.quote}»",
+            flag.happened,
         )
         for flag in report.flags
     ]

@@ -5,6 +5,7 @@ import gc
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
@@ -71,13 +72,15 @@ def flag(
             from rasid.cli.explain import plain, show_explanation
 
             explanation = explain(flagger, document)
+            dated = tuple(_dated(explanation.flags, document))
+            explanation = replace(explanation, flags=dated)
             if as_json:
                 print_json({"input": name, "title": document.title, **plain(explanation)})
             else:
                 show(document, list(explanation.flags))
                 show_explanation(explanation)
             continue
-        flags = flagger.flag(document)
+        flags = _dated(flagger.flag(document), document)
         if as_json:
             print_json({"input": name, "title": document.title, "flags": _plain(flags)})
         else:
@@ -137,7 +140,7 @@ def _flags_of_row(flagger: "Flagger", row: dict[str, Any]) -> list[dict[str, Any
         source=row.get("source"),
         published=_time(row.get("published")),
     )
-    flags = _plain(flagger.flag(document))
+    flags = _plain(_dated(flagger.flag(document), document, row.get("country")))
     if shift is not None:
         for found in flags:
             for span in found["spans"]:
@@ -151,6 +154,17 @@ def _time(value: object) -> datetime | None:
         return datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
         return None
+
+
+def _dated(flags: "Iterable[Flag]", document: "Document", country: object = None) -> "list[Flag]":
+    """With when it happened, as a message says it; `country` is the source's, by whose calendar
+    that is. Nothing where it is not known when the article was published."""
+    if document.published is None:
+        return list(flags)
+    from processors.happened import dated
+
+    home = country if isinstance(country, str) else None
+    return [dated(f, document.title, document.text, document.published, home) for f in flags]
 
 
 def _plain(flags: "Iterable[Flag]") -> list[dict[str, Any]]:
@@ -217,6 +231,7 @@ def show(document: "Document", flags: "list[Flag]") -> None:
     from rich.console import Console
     from rich.text import Text
 
+    from alerts.labels import told_time
     from rasid.cli.shown import shown
 
     console = Console(highlight=False, soft_wrap=True)
@@ -236,6 +251,7 @@ def show(document: "Document", flags: "list[Flag]") -> None:
             ("places", found.places),
             ("actors", found.actors),
             ("quantities", [q.text or f"{q.value:g} {q.unit}" for q in found.quantities]),
+            ("happened", [told_time(found.happened)] if found.happened else []),
         ):
             if values:
                 line = Text(f"  {label}: ", style="dim")

@@ -66,17 +66,19 @@ def show_story(
     if as_json:
         print_json(whole)
         return
-    typer.echo(f"{whole['headline']}\nstory {story.id}")
+    _say(whole["headline"])
+    _say(f"story {story.id}")
     for state in whole["states"]:
-        typer.echo(f"  {_short(state['since'])} {state['theme']}: {state['state']}")
+        _say(f"{_short(state['since'])} {state['theme']}: {state['state']}", "  ")
     for article in whole["articles"]:
         mark = "●" if article["independent"] else "○"
-        typer.echo(f"{mark} {article['source_name']}: {article['title']}\n  {article['url']}")
-        typer.echo(f"  {article['decision']}: {article['why']}")
+        _say(f"{mark} {article['source_name']}: {article['title']}")
+        _say(article["url"], "  ")
+        _say(f"{article['decision']}: {article['why']}", "  ")
     for alert in whole["alerts"]:
-        typer.echo(f"→ {alert['receiver']}: {alert['kind']}, {alert['status']} ({alert['id'][:8]})")
+        _say(f"→ {alert['receiver']}: {alert['kind']}, {alert['status']} ({alert['id'][:8]})")
         if alert["link"]:
-            typer.echo(f"  {alert['link']}")
+            _say(alert["link"], "  ")
 
 
 @alerts_app.command("list")
@@ -114,6 +116,7 @@ def show_alert(
     wanted: IdArgument, config: ConfigOption = None, as_json: JsonOption = False
 ) -> None:
     """Show a message: what it says, why it was made, and what became of it."""
+    from alerts.labels import told_time
     from rasid.storybook import alert_line, by_prefix, deliveries, flag_line
 
     found = by_prefix(deliveries(open_configured_log(config)), wanted, lambda d: d.alert.id)
@@ -125,9 +128,10 @@ def show_alert(
         return
     for key, value in told.items():
         if value not in (None, [], "") and key != "flags":
-            typer.echo(f"{key:>10}  {value}")
-    for flag in told["flags"]:
-        typer.echo(f"{'':>10}  {flag['theme']}: {flag['development']} «{flag['quote']}»")
+            _say(str(value), f"{key:>10}  ")
+    for flag in found[0].alert.flags:
+        when = f", {told_time(flag.happened)}" if flag.happened else ""
+        _say(f"{flag.theme}: {flag.development}{when} «{flag.quote}»", "            ")
 
 
 def why(
@@ -156,9 +160,9 @@ def why(
         typer.echo(f"article {article}")
         for step in way:
             mark = "✓" if step.good else "✗"
-            typer.echo(f"  {mark} {step.name:<9} {step.what}")
+            _say(step.what, f"  {mark} {step.name:<9} ")
             if step.why:
-                typer.echo(f"      {step.why}")
+                _say(step.why, "      ")
 
 
 @route_app.command("test")
@@ -264,6 +268,13 @@ def _since(written: str | None) -> datetime | None:
         fail(f"--since {written!r} {error}")
 
 
+def _say(text: str, before: str = "") -> None:
+    """A line of text that may come from outside, which must not steer the terminal."""
+    from rasid.cli.shown import shown
+
+    typer.echo(before + shown(text).plain)
+
+
 def _short(moment: datetime) -> str:
     return moment.strftime("%m-%d %H:%M")
 
@@ -271,11 +282,12 @@ def _short(moment: datetime) -> str:
 def _table(columns: tuple[str, ...], lines: list[tuple[str, ...]]) -> None:
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
+
+    from rasid.cli.shown import shown
 
     table = Table(box=None, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
     for each in lines:
-        table.add_row(*(Text(cell) for cell in each))  # a headline may hold markup
+        table.add_row(*map(shown, each))  # a headline may hold markup, and worse
     Console().print(table)

@@ -161,3 +161,14 @@ def test_the_first_line_is_the_headline_when_short_and_not_alone(
     text: str, headline: str, body: str
 ) -> None:
     assert split_headline(text) == (headline, body)
+
+
+def test_when_it_happened_is_told_where_it_is_known_when_the_article_was_published(
+    flagger: Flagger,
+) -> None:
+    text = "قصفت طائرة مسيّرة حقل الظهرة النفطي فجر الثلاثاء في ليبيا."
+    row = {"title": "قصف حقل الظهرة", "text": text, "country": "LY"}
+    _, rows, _ = run(flagger, {**row, "published": "2026-03-04T09:00:00Z"}, row)
+    told = [[found["happened"] for found in each["flags"]] for each in rows]
+    assert told[0][0] == {"day": "2026-03-03", "part": "dawn", "text": "فجر الثلاثاء"}
+    assert set(map(str, told[1])) == {"None"}

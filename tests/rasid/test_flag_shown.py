@@ -1,12 +1,17 @@
 """`rasid flag` on a terminal: what a text holds cannot steer it."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from processors.flagger import Document
 from rasid.cli import app
+from rasid.cli.flag import show
 from rasid.cli.shown import shown
+from streams.records import Happened
+from tests.fakes.alerts_bench import make_flag
 
 HOSTILE = (
     "عاجل \x1b]0;owned\x07\x1b[2J \u202eاتفاق على وقف إطلاق النار\u2066 في سرت\n"
@@ -43,3 +48,9 @@ def test_the_sentence_stays_whole_where_its_words_are_marked(tmp_path: Path) -> 
     file = tmp_path / "text"
     file.write_text(sentence)
     assert f"  {sentence}\n" in CliRunner().invoke(app, ["flag", str(file)]).output
+
+
+def test_it_says_when_it_happened(capsys: pytest.CaptureFixture[str]) -> None:
+    happened = Happened(day=date(2026, 3, 3), text="الثلاثاء")
+    show(Document("", ""), [make_flag(happened=happened)])
+    assert "  happened: Tuesday 2026-03-03 «الثلاثاء»\n" in capsys.readouterr().out

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from alerts.routing import Match, Route
 from alerts.silences import SilenceReader
 from rasid.atom import atom
 from rasid.cli import app
-from streams.records import ARTICLES, Article, encode
+from streams.records import ARTICLES, Article, Happened, encode
 from streams.sqlite import SqliteLog
 from tests.fakes.alerts_bench import Bench, make_flag, make_report, utc_now
 from tests.fakes.slack_server import SlackServer
@@ -188,6 +188,20 @@ def test_why_tells_the_way_of_a_message_and_of_one_that_was_not_made(
     assert f"its story was told by message {alert.id[:8]}" in both
 
 
+def test_why_tells_when_it_happened_as_the_message_does(
+    bench: Bench, slack: SlackServer, config: Path
+) -> None:
+    happened = Happened(day=date(2026, 3, 3), part="dawn", text="فجر الثلاثاء")
+    tell(bench, slack, report("a1", flags=(make_flag(happened=happened),)), settled=1)
+    (alert,) = bench.alerts()
+    why = run(config, "why", alert.id[:8]).stdout
+    assert "Tuesday 2026-03-03 at dawn «فجر الثلاثاء»" in why
+    (way,) = json.loads(run(config, "why", alert.id[:8], "--json").stdout)
+    assert [step.get("happened") for step in way["steps"]] == [
+        {"day": "2026-03-03", "part": "dawn", "text": "فجر الثلاثاء"}, None, None,
+    ]  # fmt: skip
+
+
 def test_why_names_the_silence_that_held_a_message(
     bench: Bench, slack: SlackServer, config: Path
 ) -> None:
@@ -237,3 +251,19 @@ def test_stories_are_an_atom_feed(bench: Bench, slack: SlackServer) -> None:
     assert entry.link == "https://news.example/a?b&c"
     assert entry.id == f"urn:rasid:story:{bench.stories()[0].id}"
     assert "attacked" in entry.summary
+
+
+def test_what_comes_from_outside_cannot_steer_the_terminal(
+    bench: Bench, slack: SlackServer, config: Path
+) -> None:
+    hostile = "عاجل \x1b]0;owned\x07\x1b[2J \u202eحقل\x9b5m\nـ"
+    flags = (make_flag(places=("\x1b[31mالواحة",), quote=hostile),)
+    tell(bench, slack, report("a1", title=hostile, source_name=hostile, flags=flags), settled=1)
+    (alert,) = bench.alerts()
+    for words in (
+        ("stories", "list"), ("stories", "show", alert.story_id), ("alerts", "list"),
+        ("alerts", "show", alert.id), ("why", alert.id),
+    ):  # fmt: skip
+        said = run(config, *words).output
+        assert "عاجل" in said
+        assert [c for c in said if c in "\u202e\x9b" or (not c.isprintable() and c != "\n")] == []
