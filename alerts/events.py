@@ -35,6 +35,7 @@ class Scope:
     installations: frozenset[str]  # of the places, those that are oil and gas installations
     actors: frozenset[str]
     moves: frozenset[str]  # what foreign forces do there: come, leave or strike
+    tells: frozenset[Told]  # what is said to happen
 
     def elsewhere(self, other: "Scope") -> bool:
         """Whether both name countries, and share none."""
@@ -92,6 +93,7 @@ def scope(flags: Iterable[Flag]) -> Scope:
             and flag.development in _MOVES
             and flag.status != "past"
         ),
+        frozenset(told(flag) for flag in flags if flag.status != "past"),
     )
 
 

@@ -95,6 +95,9 @@ def _open(report: Report, event: Event, age: Outcome | None, nth: int) -> Change
     outcome = age or "opened"
     why = "opens it: no open story of " + _where(event)
     article = _article(report, event.flags, outcome, None, why)
+    if not article.countries:  # later articles find it where `telling` has it
+        countries = tuple(sorted(telling(report, event.scope).sure))
+        article = msgspec.structs.replace(article, countries=countries)
     story = Story(
         id=story_id(report.article_id, nth),
         opened=report.seen,
@@ -191,6 +194,8 @@ def _revised(story: Story, report: Report, mine: Sequence[Event]) -> Change:
     before = _of(story, report)
     flags = tuple(flag for event in mine for flag in event.flags)
     article = _article(report, flags, before.decision, before.copy_of, before.why)
+    if not article.countries:
+        article = msgspec.structs.replace(article, countries=before.countries)
     if before.copy_of is not None:
         origin = next((a for a in story.articles if a.article_id == before.copy_of), None)
         known = {told(flag) for flag in origin.flags} if origin else set()

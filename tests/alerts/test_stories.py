@@ -64,6 +64,29 @@ def only(decision: Decision) -> Change:
     return change
 
 
+NOWHERE: dict[str, Any] = {"countries": (), "places": ()}
+MET: dict[str, Any] = {"words": tuple(range(20)), "country": "LY"}
+
+
+def test_where_no_country_is_told_it_is_the_outlets_own() -> None:
+    desk = Desk()
+    desk.read("a1", truce("agreed"), **MET)
+    assert only(desk.read("a2", truce("violated", **NOWHERE), hours=2, **MET)).outcome == "changed"
+    assert "same country (LY, as the outlet's: none is told)" in desk.story.articles[1].why
+    abroad = desk.read("a3", truce("violated", **NOWHERE), hours=2, **{**MET, "country": "EG"})
+    assert only(abroad).outcome == "opened"
+    unknown = desk.read("a4", truce("violated", **NOWHERE), hours=2, words=MET["words"])
+    assert only(unknown).outcome == "opened"
+
+
+def test_a_story_that_tells_no_country_is_of_its_outlets_country_also_when_revised() -> None:
+    desk = Desk()
+    desk.read("a1", truce("agreed", **NOWHERE), **MET)
+    desk.read("a1", truce("agreed", **NOWHERE), hours=1, revision=2, **MET)
+    assert only(desk.read("a2", truce("violated"), hours=2, **MET)).outcome == "changed"
+    assert len(desk.stories) == 1
+
+
 def test_flags_in_a_new_article_open_a_story_that_is_told() -> None:
     desk = Desk()
     change = only(desk.read("a1", attacked()))
