@@ -18,9 +18,9 @@ from alerts.held import HeldBack
 from alerts.holding import Gate, Held, Limit, Recent, rule_of
 from alerts.index import KEPT, StoryIndex
 from alerts.messages import outgoing
-from alerts.quarantine import Quarantine, quarantined, told_of
 from alerts.routing import Route, Target
 from alerts.stories import decide, story_id
+from alerts.trouble import Trouble, troubles
 from streams.errors import Malformed
 from streams.log import Clock, Message, Stage, Transaction
 from streams.notices import notice
@@ -87,8 +87,7 @@ class Ledger:
         self.editable = editable
         self.gate = Gate()
         self.operators: str | None = None  # the receiver of notices
-        self.quarantined: dict[str, Quarantine] = {}  # this and the next as rows had it at `load`
-        self.told_of: dict[str, datetime] = {}
+        self.troubles: dict[str, Trouble] = {}  # of receivers, as rows had it at `load`
         self._held = held
         self._silences = silences
         self._recent = Recent()
@@ -264,7 +263,7 @@ class Ledger:
         for row in self._stage.scan(DELIVERIES):
             with suppress(Malformed):  # told when it is to be sent
                 kept.append(decode(Delivery, row.value))
-        self.quarantined, self.told_of = quarantined(kept), told_of(kept)
+        self.troubles = troubles(kept)
         self._recent = self.gate.counted(kept, self._clock())
 
     def _tripped(self, held: Sequence[tuple[Alert, Held]], now: datetime) -> dict[str, str]:

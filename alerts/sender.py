@@ -5,7 +5,8 @@ Called by the stage's thread, the only one that touches the log.
 
 import queue
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Final, TextIO
 
@@ -22,7 +23,6 @@ from alerts.mail import EmailChannel
 from alerts.metrics import AlertMetrics
 from alerts.outbox import Outbox
 from alerts.push import PushChannel
-from alerts.quarantine import Quarantine, refused, refuses
 from alerts.receivers import (
     EmailOptions,
     PushOptions,
@@ -33,6 +33,7 @@ from alerts.receivers import (
 )
 from alerts.rows import Later, Rows
 from alerts.terminal import TerminalChannel
+from alerts.trouble import Trouble, after, to_tell
 from alerts.webhook import HttpChannel
 from streams.errors import ConfigError
 from streams.log import Clock, Stage, Transaction
@@ -44,8 +45,6 @@ log = structlog.get_logger(__name__)
 
 HOPELESS_BATCH: Final = 500
 EXPIRY_LEAST_S: Final = 3600.0
-# So long a receiver fails before that is told: by the seventh try in a row, within two minutes.
-OUTAGE: Final = timedelta(seconds=45)
 STUCK_S: Final = 300.0  # channels have timeouts of their own, but for each piece of an answer
 LATER_S: Final = 1.0  # after which an edit looks again whether its message was sent
 # Slack: one message a second and channel, short bursts tolerated;
@@ -99,9 +98,7 @@ class Sender:
         self._returned: list[Outcome] = []  # taken from the queue, not recorded yet
         self._expiry_s = EXPIRY_LEAST_S
         self._operators: str | None = None
-        self._quarantined: dict[str, Quarantine] = {}
-        self._failing: dict[str, datetime] = {}  # since its first failure in a row
-        self._told: set[str] = set()  # of these, whose trouble somebody has been told of
+        self._troubles: dict[str, Trouble] = {}
 
     def configure(
         self, receivers: Sequence[Receiver], *, expiry_s: float, operators: str | None = None
@@ -133,15 +130,13 @@ class Sender:
     def load(
         self,
         pending: Iterable[Pending],
-        quarantined: Mapping[str, Quarantine],
-        told_of: Mapping[str, datetime],
+        troubles: Mapping[str, Trouble],
     ) -> None:
         """Start over from the rows; what is in flight stays so."""
-        self._quarantined = dict(quarantined)
-        self._failing = {name: at for name, at in told_of.items() if name not in quarantined}
-        self._told = set(self._failing)
-        for receiver, quarantine in quarantined.items():
-            self._outbox.hold(receiver, quarantine.until)
+        self._troubles = dict(troubles)
+        for receiver, trouble in troubles.items():
+            if trouble.until:
+                self._outbox.hold(receiver, trouble.until)
         self._outbox.clear()
         for each in pending:
             self._outbox.add(
@@ -219,86 +214,50 @@ class Sender:
                     conclusion = Conclusion(delivery, "retried", due=outcome.at, well=True)
                 self._rows.write(tx, conclusion.delivery, conclusion.due, outcome.at)
             concluded.append((outcome, conclusion))
-        quarantined = self._quarantine(tx, concluded)
-        failing, told = self._outages(tx, concluded, quarantined)
+        troubles = self._judge(tx, concluded)
         self._rows.commit(tx)
-        self._failing, self._told = failing, told
         self._returned.clear()
-        for receiver, quarantine in quarantined.items():
-            self._quarantined.pop(receiver, None)
-            if quarantine is not None:
-                self._quarantined[receiver] = quarantine
-                self._outbox.hold(receiver, quarantine.until)
+        for receiver, trouble in troubles.items():
+            if trouble.until and trouble != self._troubles.get(receiver):
+                self._outbox.hold(receiver, trouble.until)
+        self._troubles = troubles
         for outcome, conclusion in concluded:
             self._recorded(outcome, conclusion)
 
-    def _quarantine(
+    def _judge(
         self, tx: Transaction, concluded: Sequence[tuple[Outcome, Conclusion | None]]
-    ) -> dict[str, Quarantine | None]:
-        """A receiver that refuses for good is left alone for ten minutes, and that is told to the
-        operators, or through another; what is due to it waits. That it takes messages again is
-        told, too. Returns what changed; None: it is well."""
-        found: dict[str, Quarantine | None] = {}
-        for outcome, conclusion in concluded:
-            receiver = outcome.receiver
-            before = self._quarantined.get(receiver)
-            if conclusion is None or receiver not in self._couriers:
-                continue
-            if refuses(conclusion.delivery):
-                now = found[receiver] = refused(before, outcome.at)
-                log.error("receiver_quarantined", receiver=receiver, until=now.until)
-                text = f"receiver {receiver} refuses: {conclusion.delivery.error}"
-                other = self._other(found)
-                if other is not None:
-                    about = f"receiver/{receiver}"
-                    notice(tx, about, text, since=now.since, receiver=other)
-            elif before is not None and conclusion.well:
-                found[receiver] = None
-                text = f"receiver {receiver} takes messages again"
-                notice(tx, f"receiver/{receiver}", text, since=before.since, over=True)
-        return found
-
-    def _outages(
-        self,
-        tx: Transaction,
-        concluded: Sequence[tuple[Outcome, Conclusion | None]],
-        quarantined: Mapping[str, Quarantine | None],
-    ) -> tuple[dict[str, datetime], set[str]]:
-        """A receiver that goes on failing (`OUTAGE`) is told of through another, once, and that it
-        is back. Returns who fails since when, and of whom that was told."""
-        failing, told = dict(self._failing), set(self._told)
+    ) -> dict[str, Trouble]:
+        """Which receivers are in trouble after these answers; of one more, and of one that is
+        well again, operators are told through `tx`."""
+        now = dict(self._troubles)
         for outcome, conclusion in concluded:
             receiver, at = outcome.receiver, outcome.at
             if conclusion is None or receiver not in self._couriers:
                 continue
+            before = now.pop(receiver, None)
+            trouble = after(before, conclusion, at)
             about = f"receiver/{receiver}"
-            if conclusion.due is None and not conclusion.well:
-                continue  # it has answered: the message is at fault, or it refuses for good
-            if conclusion.well:
-                since = failing.pop(receiver, None)
-                if since is not None and receiver in told:
+            if trouble is None:
+                if before is not None and before.told:
                     text = f"receiver {receiver} takes messages again"
-                    notice(tx, about, text, since=since, over=True)
-                told.discard(receiver)
+                    notice(tx, about, text, since=before.since, over=True)
                 continue
-            since = failing.setdefault(receiver, at)
-            if receiver in told or at - since < OUTAGE:
-                continue
-            other = self._other({**quarantined, receiver: Quarantine(since, at)})
+            other = self._other({*now, receiver}) if to_tell(trouble, at) else None
             if other is not None:
-                minutes = max(round((at - since) / timedelta(minutes=1)), 1)
-                text = (
-                    f"receiver {receiver} has taken nothing for {minutes} min: "
-                    f"{conclusion.delivery.error}"
+                minutes = max(round((at - trouble.since) / timedelta(minutes=1)), 1)
+                text = f"receiver {receiver} " + (
+                    "refuses" if trouble.until else f"has taken nothing for {minutes} min"
                 )
-                log.error("receiver_failing", receiver=receiver, since=since)
-                notice(tx, about, text, since=since, receiver=other)
-                told.add(receiver)
-        return failing, told
+                text += f": {conclusion.delivery.error}"
+                notice(tx, about, text, since=trouble.since, receiver=other)
+                trouble = replace(trouble, told=True)
+            if trouble != before and (trouble.until or trouble.told):
+                log.error("receiver_in_trouble", receiver=receiver, **asdict(trouble))
+            now[receiver] = trouble
+        return now
 
-    def _other(self, found: Mapping[str, Quarantine | None]) -> str | None:
+    def _other(self, troubled: Set[str]) -> str | None:
         """Who can be told of trouble: the operators, else any that is well."""
-        troubled = {name for name, each in (self._quarantined | dict(found)).items() if each}
         people = [name for name in self._couriers if name != CANARY]
         names = [self._operators, *people] if self._operators else people
         return next((name for name in names if name not in troubled and self.well(name)), None)

@@ -179,8 +179,7 @@ class AlertStage:
         """Take up what the tables hold: after a start, or when memory may be ahead of them."""
         self._stage.rewind()
         self._ledger.load()
-        ledger = self._ledger
-        self._sender.load(ledger.pending(), ledger.quarantined, ledger.told_of)
+        self._sender.load(self._ledger.pending(), self._ledger.troubles)
         self._loaded = True
 
     def _consume(self, timeout_s: float) -> int:

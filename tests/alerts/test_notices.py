@@ -4,12 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from alerts.quarantine import ALONE, Quarantine, quarantined
 from alerts.receivers import Receiver, SlackOptions
 from alerts.routing import Route
+from alerts.trouble import ALONE, Trouble, troubles
 from streams.copying import copy
 from streams.log import Transaction
-from streams.notices import notice
+from streams.notices import notice, operator_alert
 from streams.records import CANARY, Delivery
 from streams.sqlite import SqliteLog
 from tests.fakes.alerts_bench import Bench, make_alert, make_report, utc_now
@@ -228,6 +228,37 @@ def test_what_was_taken_since_ends_a_quarantine() -> None:
     dead = [row(1, "dead", "auth"), row(12, "dead", "auth")]
     since = BROKE + timedelta(minutes=1)
     until = BROKE + timedelta(minutes=12) + ALONE
-    assert quarantined(dead[::-1]) == {"desk": Quarantine(since, until)}
-    assert quarantined([*dead, row(13, "sent")]) == {}
-    assert quarantined([row(1, "dead", "refused")]) == {}  # the message, not the receiver
+    assert troubles(dead[::-1]) == {"desk": Trouble(since, until)}
+    assert troubles([*dead, row(13, "sent")]) == {}
+    assert troubles([row(1, "dead", "refused")]) == {}  # the message, not the receiver
+
+
+def test_what_was_told_of_a_receiver_and_is_not_over_is_trouble() -> None:
+    def told(minute: int, *, over: bool = False) -> Delivery:
+        alert = operator_alert("receiver/desk", "down", since=BROKE, over=over, receiver="other")
+        at = BROKE + timedelta(minutes=minute)
+        return Delivery(alert=alert, status="sent", updated=at)
+
+    assert troubles([told(1)]) == {"desk": Trouble(BROKE, told=True)}
+    assert troubles([told(1), told(5, over=True)]) == {}
+
+
+def test_one_that_fails_and_then_refuses_is_one_trouble(bench: Bench, slack: SlackServer) -> None:
+    times = [datetime.now(UTC)]
+    slack.script.extend([Answer(503, "down")] * 2 + [Answer(404, "no_service")])
+    with SlackServer() as operators:
+        receivers = [hook(slack), hook(operators, "operators")]
+        bench.put(*(make_report(f"a{n}", seen=times[0]) for n in range(2)))
+        bench.start(
+            bench.stage(receivers, Route("desk"), operators="operators", clock=lambda: times[0])
+        )
+        for tries, later_s in ((1, 60), (2, 120)):
+            bench.until(lambda n=tries: len(slack.received) == n)  # type: ignore[misc]
+            bench.until(lambda n=tries: bench.deliveries()[0].attempts == n)  # type: ignore[misc]
+            times[0] += timedelta(seconds=later_s)
+        bench.until(lambda: len(slack.received) == 3)
+        times[0] += ALONE + timedelta(seconds=1)
+        operators.wait(2)
+        first, second = headlines(operators)
+        assert first.startswith("receiver desk has taken nothing for 1 min: ")
+        assert second == "receiver desk takes messages again"
