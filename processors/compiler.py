@@ -14,12 +14,14 @@ takes its own (see processors.gazetteer).
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from processors.gazetteer import GAZETTEER_CONCEPTS, gazetteer_terms
 from processors.glance import Glance
 from processors.lexicon import CLASSES, NORMALISERS, Lexicon, Term
-from processors.places import CONCEPTS
+from processors.places import CONCEPTS, NOTED
 from processors.rules import Rule, Rulebook, Sequence, Theme
 from processors.source import Word
 from streams.records import DEVELOPMENTS
@@ -136,11 +138,14 @@ class _Compiler:
                     self.lexicon.add(term, kind)
                 except ValueError as error:
                     raise text.error("an empty pattern", reason="empty") from error
+        tail = sum(self.bits.get(name, 0) for name in NOTED)
         for gazetteer in shared:
             for term, kind, name in gazetteer_terms(
                 gazetteer, self.lexicon.normaliser.script, self.heads
             ):
                 term.mask = masks[name]
+                if term.theatre:
+                    tail |= self.bits[name]
                 self.lexicon.add(term, kind)
         for name, concept in self.concepts.items():
             for text in concept.sequences:
@@ -171,6 +176,7 @@ class _Compiler:
         return Rulebook(
             self.language, self.lexicon, glance, self.bits, sequences, themes, all_rules,
             masking, self.script, self._context(themes, sum(masking)),
+            reduce(or_, (theme.quiet for theme in themes), tail),
         )  # fmt: skip
 
     def _check_anchors(self, theme: Theme, masks: Mapping[str, int]) -> None:

@@ -284,9 +284,7 @@ class Lexicon(dict[str, Entry]):
             for term in entries[at].terms
         ]
         longer = [
-            hit for hit in phrases[
-                bisect_left(phrases, first, key=_START) : bisect_left(phrases, last, key=_START)
-            ]
+            hit for hit in within(phrases, first, last)
             if hit.end <= last and hit.mask & wanted
         ]  # fmt: skip
         return sorted(longer + hits, key=as_read) if longer else hits
@@ -321,6 +319,13 @@ def _go_on(
             return
         gap -= 1
         at += 1
+
+
+def within(phrases: list[Hit], first: int, last: int) -> list[Hit]:
+    """Those that begin between two tokens."""
+    return phrases[
+        bisect_left(phrases, first, key=_START) : bisect_left(phrases, last, key=_START)
+    ]
 
 
 def _ends_first(hit: Hit) -> int:

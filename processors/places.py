@@ -12,6 +12,8 @@ CONCEPTS = frozenset(
     ("country", "town", "capital", "named_installation", "nationality", "local_force", "locative",
      "land", "frontier", "inside", "from_across", "fired_shell", "strike_verb")
 )  # fmt: skip
+# A sentence without any says nothing of where, but for the forces that tell where they act.
+NOTED = ("country", "town", "capital", "named_installation", "nationality")
 ANYWHERE = "*"  # the home of those who are foreign wherever they are (mercenaries)
 HEADLINE = 3.0  # weight of a place that headline or first sentence names
 LOCATIVE_REACH = 3  # words between «في» or «شمال» and the place it introduces

@@ -5,13 +5,15 @@ Most sentences can match no rule; they are told by the concepts of their words a
 them only what the article as a whole is judged by is looked for.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from functools import reduce
+from operator import attrgetter, or_
+from typing import Final, Literal
 
 from processors.events import Part
-from processors.lexicon import Hit
+from processors.lexicon import Hit, within
 from processors.matching import Scene, may_match, set_scene
 from processors.modality import Modality
 from processors.places import Gazette
@@ -20,6 +22,7 @@ from processors.text import Sentence, joined, sentences, words
 
 LEAD_SENTENCES = 3
 CONTEXT_SENTENCES = 8
+_MASK: Final = attrgetter("mask")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +78,16 @@ def read(book: Rulebook, document: Document, *, whole: bool = False) -> Reading 
     modality = Modality(book, document.published, [*title.tokens, *text.tokens], len(title.tokens))
     count = max(1, len(text.sentences))
     reading = Reading(book, [], [], Gazette(book), modality, count, 0, 0)
+    ahead = not whole  # whether headline and lead are still to be read
     for part in parts:
         for sentence in part.sentences:
             scene, rules = live.get(id(sentence), (None, ()))
+            if sentence.index >= CONTEXT_SENTENCES:
+                if ahead and not _counts(reading, live):
+                    return None
+                ahead = False
+                if scene is None and not whole and not _tells(book, part, sentence):
+                    continue
             if scene is None:
                 scene = _scene(book, part, sentence, -1 if whole else book.context)
             if not scene.hits:
@@ -95,6 +105,19 @@ def read(book: Rulebook, document: Document, *, whole: bool = False) -> Reading 
             if sentence.index < CONTEXT_SENTENCES:
                 reading.lead |= scene.mask
     return reading
+
+
+def _counts(reading: Reading, live: Mapping[int, tuple[Scene, tuple[Rule, ...]]]) -> bool:
+    """Whether headline and lead, read by now, let any rule count: most articles end here."""
+    return any(not reading.bars(rule, scene) for scene, rules in live.values() for rule in rules)
+
+
+def _tells(book: Rulebook, part: Part, sentence: Sentence) -> bool:
+    """Whether a sentence names a place, or what silences a theme."""
+    told = reduce(or_, map(_MASK, part.entries[sentence.first : sentence.last]))
+    return bool(told & book.tail) or any(
+        hit.mask & book.tail for hit in within(part.phrases, sentence.first, sentence.last)
+    )
 
 
 def _part(book: Rulebook, name: Literal["title", "text"], raw: str) -> Part:

@@ -76,6 +76,7 @@ class Rulebook:
     masking: dict[int, int] = field(default_factory=dict)  # see processors.lexicon.unmasked
     script: str = "arabic"
     context: int = 0  # concepts that the article as a whole is judged by
+    tail: int = 0  # and those of them that count behind its lead
     _masks: dict[tuple[str, ...], int] = field(default_factory=dict, repr=False)
 
     def mask(self, *names: str) -> int:
