@@ -48,10 +48,13 @@ def load_config(path: Path | None) -> "Config":
 
 
 def open_configured_log(path: Path | None) -> "Log":
-    """The log that the configuration names, for looking at."""
+    """The log that the configuration names, for looking at. What it logs meanwhile is no part of
+    the command's output."""
+    from rasid import logs
     from rasid.app import now
     from rasid.options import configured_log
 
+    logs.set_up("warning")
     return configured_log(load_config(path), now)
 
 
