@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -22,7 +22,7 @@ from rasid.configchecks import check_parts
 from rasid.yamltree import Loc, Problem, Tree, read_tree
 from streams.carriers import open_log
 from streams.errors import ConfigError
-from streams.records import DEVELOPMENTS
+from streams.records import DEVELOPMENTS, Status
 
 _ENVIRONMENT = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _UNSET = "http://unset.invalid"  # stands in for what could not be had; the problem is told once
@@ -349,15 +349,7 @@ def _check_match(
     """`own_rules`: themes and developments may be of the user's own."""
     if not isinstance(match, dict):
         return
-    developments = sorted({d for ds in DEVELOPMENTS.values() for d in ds})
-    name = "[a-z][a-z0-9_]*" if own_rules else None
-    for key, known, pattern, what in (
-        ("theme", list(DEVELOPMENTS), name, "theme"),
-        ("development", developments, name, "development"),
-        ("source", ids, None, "source's id"),
-        ("country", [], r"[A-Z]{2}", "ISO country code, as LY"),
-        ("language", [], r"[a-z]{2,3}", "ISO language code, as ar"),
-    ):
+    for key, (known, pattern, what) in match_words(ids, own_rules=own_rules).items():
         values = match.get(key, [])
         for i, value in enumerate(values if isinstance(values, list) else [values]):
             fits = re.fullmatch(pattern, str(value)) if pattern else value in known
@@ -365,6 +357,21 @@ def _check_match(
                 place = (*loc, key, i) if isinstance(values, list) else (*loc, key)
                 hint = secrecy.hint(place, value, known)
                 tree.problem(place, f"{secrecy.show(place, value)}is no {what}{hint}")
+
+
+def match_words(ids: list[str], *, own_rules: bool) -> dict[str, tuple[list[str], str | None, str]]:
+    """Which words a key of `match` may hold, or what they look like, and what they are. Other keys
+    hold any. `ids` are those of sources."""
+    developments = sorted({d for ds in DEVELOPMENTS.values() for d in ds})
+    name = "[a-z][a-z0-9_]*" if own_rules else None
+    return {
+        "theme": (list(DEVELOPMENTS), name, "theme"),
+        "development": (developments, name, "development"),
+        "status": (list(get_args(Status)), None, "status"),
+        "source": (ids, None, "source's id"),
+        "country": ([], r"[A-Z]{2}", "ISO country code, as LY"),
+        "language": ([], r"[a-z]{2,3}", "ISO language code, as ar"),
+    }
 
 
 def _unique(

@@ -5,9 +5,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rasid.cli.common import ConfigOption, JsonOption, fail, open_configured_log, print_json
+from rasid.cli.common import (
+    ConfigOption,
+    JsonOption,
+    fail,
+    load_config,
+    open_configured_log,
+    print_json,
+)
+from rasid.cli.stories import the_story
 
 if TYPE_CHECKING:
+    from rasid.config import Config
     from streams.records import Silence
 
 app = typer.Typer(help="Silences: what is told to nobody for a time.", no_args_is_help=True)
@@ -26,7 +35,9 @@ def add(
     duration: Annotated[
         str, typer.Option("--for", metavar="DURATION", help="How long, as 2h.")
     ] = "2h",
-    story: Annotated[str | None, typer.Option(help="This story only, by its whole id.")] = None,
+    story: Annotated[
+        str | None, typer.Option(help="This story only: its id, or its beginning.")
+    ] = None,
     receiver: Annotated[str | None, typer.Option(help="For this receiver only.")] = None,
     config: ConfigOption = None,
 ) -> None:
@@ -42,12 +53,16 @@ def add(
         if not sign or key not in KEYS or not value:
             fail(f"{each!r} is no KEY=VALUE; keys are {', '.join(KEYS)}", 2)
         match[key] = (*match.get(key, ()), value)
+    _check(match, receiver, load_config(config))
     if not match and story is None and receiver is None:
         fail("name what to silence: KEY=VALUE, --story or --receiver", 2)
     try:
         ends = now() + timedelta(seconds=parse_duration(duration))
     except ValueError as error:
         fail(f"--for {duration!r} {error}", 2)
+    if ends <= now():
+        fail(f"--for {duration!r} ends at once", 2)
+    log = open_configured_log(config)
     silence = Silence(
         id=silence_id(author, reason, now().isoformat()),
         author=author,
@@ -55,10 +70,10 @@ def add(
         created=now(),
         ends=ends,
         match=match,
-        story=story,
+        story=the_story(log, story).id if story else None,
         receiver=receiver,
     )
-    if not write_silence(open_configured_log(config), silence):
+    if not write_silence(log, silence):
         fail("another command writes silences just now; try again")
     typer.echo(silence.id)
 
@@ -101,6 +116,26 @@ def expire(
     ended = msgspec.structs.replace(silence, ends=min(silence.ends, datetime.now(UTC)))
     if not write_silence(log, ended):
         fail("another command writes silences just now; try again")
+
+
+def _check(match: dict[str, tuple[str, ...]], receiver: str | None, config: "Config") -> None:
+    """A silence of what there is not would hold nothing, and nobody would know."""
+    import re
+
+    from collectors.catalogue import load_catalogue
+    from rasid.configfile import did_you_mean, match_words
+    from rasid.options import receivers, sources
+
+    ids = [*load_catalogue(), *(source.id for source in sources(config))]
+    words = match_words(ids, own_rules=bool(config.rules))
+    for key, values in match.items():
+        known, pattern, what = words.get(key, ([], ".*", ""))
+        for value in values:
+            if not (re.fullmatch(pattern, value) if pattern else value in known):
+                fail(f"{key}={value}: {value!r} is no {what}{did_you_mean(value, known)}", 2)
+    names = [each.name for each in receivers(config)]
+    if receiver is not None and receiver not in names:
+        fail(f"no receiver is named {receiver!r}{did_you_mean(receiver, names)}", 2)
 
 
 def _about(silence: "Silence") -> str:

@@ -60,7 +60,7 @@ def show_story(
     from rasid.storybook import deliveries, story_whole
 
     log = open_configured_log(config)
-    story = _story(log, wanted)
+    story = the_story(log, wanted)
     sent = [d for d in deliveries(log) if story.id in {p.story_id for p in d.alert.stories}]
     whole = story_whole(story, reversed(sent))
     if as_json:
@@ -232,12 +232,13 @@ def _subject(wanted: str, config: Path | None) -> "tuple[Subject, str]":
         sources = int(whole.get("independent", 1))
         subject = Subject(flags, first.get("source", ""), whole.get("language", ""), sources)
         return subject, str(whole.get("id", ""))
-    story = _story(open_configured_log(config), wanted)
+    story = the_story(open_configured_log(config), wanted)
     first_told = story.articles[0]
     return Subject(story.flags, first_told.source, first_told.language, story.independent), story.id
 
 
-def _story(log: "Log", wanted: str) -> "Story":
+def the_story(log: "Log", wanted: str) -> "Story":
+    """The one whose id begins so; else the command fails."""
     from rasid.storybook import by_prefix, stories
 
     found = by_prefix(stories(log), wanted, lambda story: story.id)

@@ -223,6 +223,29 @@ def test_why_names_the_silence_that_held_a_message(
     assert "samira" in run(config, "silence", "list", "--all").stdout
 
 
+def test_a_silence_of_what_there_is_not_is_refused(
+    bench: Bench, slack: SlackServer, config: Path
+) -> None:
+    tell(bench, slack, report("a1"), settled=1)
+    (story,) = bench.stories()
+    for words, said in (
+        (["theme=oil_feild"], "theme=oil_feild: 'oil_feild' is no theme; did you mean oil_field?"),
+        (["country=Libya"], "country=Libya: 'Libya' is no ISO country code, as LY"),
+        (["status=denid"], "status=denid: 'denid' is no status; did you mean denied?"),
+        (["source=dabnga"], "source=dabnga: 'dabnga' is no source's id; did you mean dabanga?"),
+        (["--receiver", "dseks"], "no receiver is named 'dseks'; did you mean desk?"),
+        (["--story", "ffff"], "no story has an id that begins with 'ffff'"),
+        (["country=LY", "--for", "0s"], "--for '0s' ends at once"),
+    ):
+        refused = run(config, "silence", "add", *words, "--author", "a", "--reason", "b")
+        assert refused.exit_code
+        assert said in refused.stderr
+    begun = ["--story", story.id[:6], "--author", "a", "--reason", "b"]
+    assert run(config, "silence", "add", *begun).exit_code == 0
+    (listed,) = json.loads(run(config, "silence", "list", "--json").stdout)
+    assert listed["story"] == story.id
+
+
 def test_why_says_that_what_is_past_opens_no_story(
     bench: Bench, slack: SlackServer, config: Path
 ) -> None:
