@@ -13,7 +13,7 @@ from typing import Final
 
 from kafka.structs import TopicPartition
 
-from streams.errors import LogUnavailable
+from streams.errors import LogUnavailable, OwnershipLost
 from streams.kafka_client import REQUEST_S
 from streams.kafka_member import Member
 from streams.kafka_records import message_of
@@ -21,6 +21,8 @@ from streams.kafka_topics import Cluster
 from streams.log import Message
 
 LISTEN_S: Final = 5.0  # without a record, the brokers are asked whether they are there
+SETTLE_S: Final = 5.0  # from the group's answer to a division's being known
+DIVISION_S: Final = 10.0  # for the others of the group to come, who hear of it in three seconds
 
 
 class Inbox:
@@ -61,6 +63,7 @@ class Inbox:
                 self._listen()
                 return ()
             else:  # no time to wait for the broker to tell: ask it
+                self._fetch(0.0)  # however near the end, a member must be heard by its group
                 self._fetch_all(self._reads)
                 return self._take(max_records)
 
@@ -68,6 +71,23 @@ class Inbox:
         """Stay a living member of the group, where nothing is read."""
         self._fetch(timeout_s)
         self._listen()
+
+    def settle(self) -> None:
+        """Take in what the group gave out anew, before something is committed. It mostly leaves
+        us what we had; OwnershipLost where not."""
+        deadline = time.monotonic() + SETTLE_S
+        while self.member.is_outdated and time.monotonic() < deadline:
+            self._fetch(0.05)
+
+    def await_division(self) -> None:
+        """The group refused what was signed by the last division: wait to hear of the next.
+        Raises OwnershipLost where that does not come, or takes something from us."""
+        deadline = time.monotonic() + DIVISION_S
+        before = self.member.generation
+        while self.member.generation == before and time.monotonic() < deadline:
+            self._fetch(0.05)
+        if self.member.generation == before or not self.member.is_still_given():
+            raise OwnershipLost(f"stage {self._stage} is no member of its group any more")
 
     def rewind(self) -> None:
         self._cursors = dict(self.positions)

@@ -7,7 +7,7 @@ member without partitions stands by.
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any
 
 from kafka import KafkaConsumer
@@ -20,7 +20,7 @@ from streams.kafka_client import REQUEST_S, member
 from streams.kafka_topics import Cluster
 
 POLL_RECORDS = 500
-JOIN_S = 0.25  # in much less, the client library does not get to take in what it was given
+LOOK_S = 0.25  # while it waits for a seat, between two looks at whether it has one
 
 
 class Member:
@@ -32,9 +32,9 @@ class Member:
         self._cluster = cluster
         self._stage = stage
         self._reads = reads
-        self._generation = -1
-        self._turns = _Turns()
+        self.generation = -1  # of the group, by which what is ours was given
         self._consumer: KafkaConsumer = member(cluster.options, cluster.group(stage))
+        self._turns = _Turns(self._heard_of)
         counts = {cluster.physical(topic): cluster.partitions()[topic] for topic in topics}
         names = list(counts)
         self._consumer.subscribe(names, listener=self._turns)
@@ -50,12 +50,12 @@ class Member:
         deadline = time.monotonic() + timeout_s
         while True:
             left = max(deadline - time.monotonic(), 0.0)
-            self._poll(min(left, JOIN_S), 1)
+            self._poll(min(left, LOOK_S), 1)
             assignment = self._consumer.assignment()
             if assignment and not self._turns.leaving and self._is_given(assignment):
-                self._turns.given = False
-                self._cluster.metrics.rebalances.labels(self._stage).inc()
-                self._generation = self._consumer.group_metadata().generation_id
+                given, _ = self._turns.taken()
+                self._cluster.metrics.rebalances.labels(self._stage).inc(len(given))
+                self.generation = given[-1][0] if given else self._heard_of()
                 self.owned = tuple(sorted(assignment))
                 return True
             if left == 0:
@@ -69,23 +69,39 @@ class Member:
         member_id = self._consumer.group_metadata().member_id
         return self._cluster.given(self._stage, member_id) == assignment
 
+    def is_still_given(self) -> bool:
+        """Asks the group. Raises IdentityTaken."""
+        return self._is_given(set(self.owned))
+
     def poll(self, timeout_s: float) -> Mapping[TopicPartition, Sequence[Any]] | None:
         """The next records of what is ours. None when the group was formed anew and all is as
         it was, except where the consumer stands: `seek` again."""
         found = self._poll(timeout_s, POLL_RECORDS)
         if not self._turns.given:
             return found
-        self._turns.given = False
-        self._cluster.metrics.rebalances.labels(self._stage).inc()
-        generation = self._consumer.group_metadata().generation_id
-        is_next = generation == self._generation + 1 and not self._turns.lost
-        self._turns.lost = False
-        if not is_next or set(self._consumer.assignment()) != set(self.owned):
+        given, lost = self._turns.taken()
+        self._cluster.metrics.rebalances.labels(self._stage).inc(len(given))
+        generations = [generation for generation, _ in given]
+        nobody_between = generations == [self.generation + n for n in range(1, len(given) + 1)]
+        if lost or not nobody_between or any(each != set(self.owned) for _, each in given):
             raise OwnershipLost(f"the partitions of stage {self._stage} were given out anew")
-        self._generation = generation
+        self.generation = generations[-1]
         return None
 
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the group has divided again, and what it gave is not taken in yet: what is
+        committed meanwhile would be refused. A poll or two take it in."""
+        return self._heard_of() != self.generation
+
+    def _heard_of(self) -> int:
+        return int(self._consumer.group_metadata().generation_id)
+
     def _poll(self, timeout_s: float, records: int) -> Mapping[TopicPartition, Sequence[Any]]:
+        coordinator = self._consumer._coordinator
+        joining = coordinator._join_task
+        if joining is not None and not isinstance(joining, _Joining):
+            coordinator._join_task = _Joining(joining)
         found: Mapping[TopicPartition, Sequence[Any]] = self._consumer.poll(
             timeout_ms=int(timeout_s * 1000), max_records=records
         )
@@ -108,7 +124,7 @@ class Member:
         one, a commit on partitions that are another's by now would be taken. Raises
         OwnershipLost."""
         group = self._consumer.group_metadata()
-        if group.generation_id != self._generation:
+        if group.generation_id != self.generation:
             raise OwnershipLost(f"the partitions of stage {self._stage} were given out anew")
         return group
 
@@ -158,23 +174,46 @@ class Member:
         return True
 
 
+class _Joining:
+    """The client library's wait for a division of its group, over several polls.
+
+    It takes in a division that comes while it is polled. One that comes between two polls it
+    throws away and asks for another: who polls shortly, as a stage that only shows that it
+    lives, would not take in any, and where it leads the group would have it divided again each
+    time. What stands here for its future never looks done, so it is waited for once more, and
+    what came is taken in, by a poll of no time too."""
+
+    is_done = False
+
+    def __init__(self, future: Any) -> None:
+        self.add_callback = future.add_callback
+        self.add_errback = future.add_errback
+
+
 class _Turns(ConsumerRebalanceListener):  # type: ignore[misc]
     """What the group told of our partitions, until it is looked at."""
 
-    def __init__(self) -> None:
+    def __init__(self, generation: Callable[[], int]) -> None:
         self.leaving = False  # asked back, and not given out again yet
-        self.given = False
-        self.lost = False
+        self.given: list[tuple[int, Set[TopicPartition]]] = []  # by which generation
+        self._generation = generation
+        self._lost = False
+
+    def taken(self) -> tuple[list[tuple[int, Set[TopicPartition]]], bool]:
+        """What was given since the last call, and whether our place was lost meanwhile."""
+        given, self.given = self.given, []
+        lost, self._lost = self._lost, False
+        return given, lost
 
     def on_partitions_revoked(self, revoked: object) -> None:
         self.leaving = True
 
-    def on_partitions_assigned(self, assigned: object) -> None:
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         self.leaving = False
-        self.given = True
+        self.given.append((self._generation(), frozenset(assigned)))
 
     def on_partitions_lost(self, lost: object) -> None:
-        self.lost = True
+        self._lost = True
 
 
 def _offsets(positions: Mapping[TopicPartition, int]) -> dict[TopicPartition, Any]:

@@ -36,7 +36,7 @@ from streams.seats import Seat
 from streams.sqlite_names import to_us
 
 EXPIRE_ROWS: Final = 500  # deleted in one transaction
-LISTEN_S: Final = 5.0  # without a record, the brokers are asked whether they are there
+REFUSED: Final = (kafka_errors.CommitFailedError, kafka_errors.IllegalGenerationError)
 
 
 class KafkaStage:
@@ -179,8 +179,20 @@ class KafkaStage:
             records = [*self._appends(tx, now_us), *tables.outgoing(tx, now_us)]
             if not self._reads:
                 inbox.tend()  # a stage that never polls must answer its group
+            inbox.settle()
+            positions = moved or inbox.fence()
             try:
-                writer.write(records, moved or inbox.fence(), inbox.member.metadata())
+                try:
+                    writer.write(records, positions, inbox.member.metadata())
+                except REFUSED:
+                    # The group divides at this very moment, and nothing was written. Mostly it
+                    # leaves us what we had: then what was done is not done again.
+                    self._cluster.metrics.commits_failed.labels(self.name).inc()
+                    writer.close()
+                    inbox.await_division()
+                    # Not before: by its id it would fence whoever has the seat now.
+                    self._writer = Writer(self._cluster, writer.id)
+                    self._writer.write(records, positions, inbox.member.metadata())
             except kafka_errors.KafkaError as error:
                 self._cluster.metrics.commits_failed.labels(self.name).inc()
                 with suppress(kafka_errors.KafkaError):

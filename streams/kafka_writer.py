@@ -30,7 +30,7 @@ class Writer:
         """Take the id over: an earlier holder's open transaction ends here and now, and it
         can write no more."""
         self._cluster = cluster
-        self._id = transactional_id
+        self.id = transactional_id
         self._producer: KafkaProducer = producer(cluster.options, transactional_id)
         try:
             self._producer.init_transactions()
@@ -60,7 +60,7 @@ class Writer:
         offsets = {tp: OffsetAndMetadata(at, "", -1) for tp, at in positions.items()}
         self._wait(steps.send_offsets_to_transaction(offsets, group), deadline)
         self._wait(steps.begin_commit(), deadline)
-        self._cluster.committed(self._id)
+        self._cluster.committed(self.id)
 
     def _wait(self, result: Any, deadline: float) -> None:
         self._producer._sender.wakeup()
