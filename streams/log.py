@@ -102,6 +102,12 @@ class Transaction:
         self.appends.extend(other.appends)
         self.rows.update(other.rows)
 
+    @property
+    def size(self) -> int:
+        """Bytes of the values it writes."""
+        written = (row.value for row in self.rows.values() if row is not None)
+        return sum(map(len, written)) + sum(len(each.value) for each in self.appends)
+
     def __bool__(self) -> bool:
         return bool(self.appends or self.rows)
 

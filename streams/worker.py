@@ -4,7 +4,7 @@
     for message in messages:
         handler fills a transaction     again, after a short wait, if it may succeed later;
                                         into the dead letters if it will not
-    stage.commit(all of it, after=messages)
+    stage.commit(all of it, after=messages)     in pieces, where it is large
 
 Outputs, dead letters and position are one transaction: after a crash anywhere the batch
 is either done or still to do. One bad record costs only itself.
@@ -43,6 +43,9 @@ CAUSES: Final = frozenset({"malformed", "failed", "retries_spent", "too_large"})
 ERROR_CHARACTERS: Final = 2000  # of an error's text, kept in its dead letter
 STAND_BY_S: Final = 1.0
 POLL_S: Final = 0.25
+# Values gathered before they are committed: a row may be rewritten, whole, for each message of a
+# batch, and all its versions are kept until then.
+GATHERED_BYTES: Final = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,7 @@ class Worker:
         began = time.monotonic()
         # 2. Handle: each record into a transaction of its own, memory only.
         done: list[tuple[Message, Transaction]] = []
+        consumed = gathered = 0
         newer: NewerSchema | None = None
         for message in messages:
             try:
@@ -154,17 +158,24 @@ class Worker:
             done.append((message, tx))
             if self._stop.is_set():
                 break
+            gathered += tx.size
+            if gathered >= GATHERED_BYTES:
+                self._commit_all(done)
+                consumed += len(done)
+                done, gathered = [], 0
         # 3. Write and commit: outputs, dead letters and position, in one transaction.
         if done:
             self._commit_all(done)
+            consumed += len(done)
+        if consumed:
             self._metrics.seconds.labels(self._stage.name).observe(time.monotonic() - began)
-        if len(done) < len(messages):
+        if consumed < len(messages):
             self._stage.rewind()
         # 4. What a newer Rasid wrote stops the stage, with all before it done and kept.
         if newer is not None:
             log.error("newer_schema", stage=self._stage.name, error=str(newer))
             raise newer
-        return len(done)
+        return consumed
 
     def _handle(self, message: Message) -> Transaction | None:
         """The handler's transaction, or one with a dead letter; None when stopped meanwhile."""

@@ -128,6 +128,33 @@ class TestStep:
         assert bench.faulty.calls == ["poll", "commit"]
         assert [bench.metric(name) for name in ("in", "out", "failed", "dead")] == [3, 3, 0, 0]
 
+    def test_commits_in_pieces_what_a_batch_writes_too_much_of(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("streams.worker.GATHERED_BYTES", 100)
+        bench.articles("a", "b", "c", "d", "e")
+
+        def rewrite(message: Message, tx: Transaction) -> None:
+            tx.put(STORIES, "one", b"x" * 40)
+            tx.append(FLAGS, message.key, b"x" * 20)
+
+        assert bench.worker(rewrite).step(1) == 5
+        assert bench.faulty.calls == ["poll", "commit", "commit", "commit"]
+        assert bench.flags() == ["a", "b", "c", "d", "e"]
+        assert bench.behind() == 0
+
+    def test_what_follows_a_piece_and_cannot_be_handled_leaves_the_piece_done(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("streams.worker.GATHERED_BYTES", 1)
+        bench.articles("a", "b", "c")
+        worker = bench.worker(failing("b", away()))
+        with pytest.raises(LogUnavailable):
+            worker.step(1)
+        assert bench.flags() == ["a"]
+        assert worker.step(1) == 2
+        assert bench.flags() == ["a", "b", "c"]
+
     def test_of_nothing_does_nothing(self, bench: Bench) -> None:
         assert bench.worker(flag).step(0) == 0
         assert bench.faulty.calls == ["poll"]
