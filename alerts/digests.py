@@ -79,6 +79,7 @@ def _line(told: Sequence[Delivery], stories: Mapping[str, Story]) -> Line:
     alert = held.alert
     story = stories.get(alert.story_id)
     states = alert.stories[0].states if alert.stories else ()
+    flags = alert.flags if story is None else story.flags
     return Line(
         alert_id=alert.id,
         story_id=alert.story_id,
@@ -92,4 +93,5 @@ def _line(told: Sequence[Delivery], stories: Mapping[str, Story]) -> Line:
         outlets=len(outlets(story.articles)) + story.more if story else 0,
         independent=story.independent if story else 0,
         copies=copies(story.articles) if story else 0,
+        countries=tuple(dict.fromkeys(code for flag in flags for code in flag.countries)),
     )

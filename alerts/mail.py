@@ -257,8 +257,12 @@ def mail_text(shown: Message) -> str:
 
 
 def subject(shown: Message) -> str:
-    """The headline first, then what it is: mail programs cut at some 60."""
-    return clean(f"{shown.headline} — {shown.summaries[0]}", SUBJECT)
+    """The headline first, then what it is: mail programs cut at some 60. A digest says what it is,
+    then its first headline."""
+    first, second = shown.headline, shown.summaries[0]
+    if shown.entries:
+        second = shown.entries[0].headline
+    return clean(f"{first} — {second}", SUBJECT)
 
 
 def message_id(alert: str, sender: str) -> str:

@@ -174,14 +174,23 @@ def _entry(line: Line, manner: Manner) -> Entry:
     }
     theme = theme_label(line.states[-1].theme) if line.states else ("", "")
     names = {"ar": theme[0], "en": theme[1]}
-    told = [f"{names[each]}: {summary[each]}" for each in manner.languages if summary[each]]
+    countries = [country_label(code) for code in line.countries[:LISTED]]
+    where = {
+        "ar": "، ".join(arabic for arabic, _ in countries),
+        "en": ", ".join(english for _, english in countries),
+    }
+    told = [
+        f"{names[each]}: {summary[each]}" + (f" — {where[each]}" if where[each] else "")
+        for each in manner.languages
+        if summary[each]
+    ]
     if line.story_id and not line.states:
         told = [manner.say(*WITHDRAWN)]
     why = WHY.get(line.why, ("", ""))
     return Entry(
         id=clean(line.alert_id[:8], 8),
         headline=clean(line.title, HEADLINE) or "—",
-        summary=" · ".join(isolate(clean(each, NAME)) for each in told),
+        summary=" · ".join(isolate(clean(each, 2 * NAME)) for each in told),
         source=clean(line.source_name, NAME),
         tellers=_tellers(line, manner),
         why=manner.say(*why) if why[0] else "",

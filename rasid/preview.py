@@ -159,6 +159,7 @@ def _digest(states: tuple[State, ...]) -> Alert:
             outlets=5,
             independent=2,
             copies=3,
+            countries=("LY",),
         ),
         Line(
             alert_id="77aa10de00000000000000000000bbbb",
@@ -171,6 +172,7 @@ def _digest(states: tuple[State, ...]) -> Alert:
                 State(theme="ceasefire", development="in_force", since=_THEN, article_id="a2"),
             ),
             why="expired",
+            countries=("LY",),
         ),
     )
     return Alert(

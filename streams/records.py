@@ -257,6 +257,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     outlets: int = 0  # who publish it; 0 where that is not known
     independent: int = 0
     copies: int = 0
+    countries: tuple[str, ...] = ()  # where it happens, ISO 3166-1 alpha-2
 
 
 class Alert(Record, frozen=True, kw_only=True):

@@ -397,20 +397,25 @@ def test_the_terminal_shows_the_headline_whole(published: Any) -> None:
 
 
 def test_a_digest_names_the_stories_most_told_and_counts_the_rest() -> None:
+    halted = State(theme="oil_field", development="halted", since=NOW, article_id="a")
+
     def line(n: int) -> Line:
         return Line(
             alert_id=f"alert{n}", story_id=f"s{n}", title=f"news {n}", url="https://news.example/",
             source_name="desk", independent=3 if n == 29 else 1, outlets=n, copies=n,
+            states=(halted,), countries=("LY", "SD"),
         )  # fmt: skip
 
     alert = msgspec.structs.replace(
-        make_alert(), kind="digest", flags=(), lines=tuple(map(line, range(30)))
+        make_alert(), kind="digest", title="", flags=(), lines=tuple(map(line, range(30)))
     )
     shown = message(alert, Manner(("en",)))
     assert [entry.headline for entry in shown.entries[-2:]] == ["news 18", "news 29"]
     assert (len(shown.entries), shown.more) == (20, 10)
     assert shown.entries[-1].tellers.strip("\u2068\u2069").startswith("29 outlets, copies: 29")
     assert shown.entries[1].tellers == ""
+    assert shown.entries[0].summary == "\u2068Oil installation: halted — Libya, Sudan\u2069"
+    assert subject(shown) == "Digest: 30 reports — news 0"
     assert payload_problem(payload(shown)) is None
     assert all("+10" in text for text in (mail_html(shown), mail_text(shown)))
 
