@@ -154,7 +154,8 @@ class Ledger:
         tripped = self._tripped(out.held, now)
         for rule, why in tripped.items():
             receiver = self.operators or self.route.receiver
-            notice(tx, f"rule/{rule}", why, since=now, receiver=receiver)
+            text = f"{why}; what it makes beyond that is held for the next digest"
+            notice(tx, f"rule/{rule}", text, since=now, receiver=receiver)
         edits = [edit for edit in out.edits if edit.receiver in self.editable or edit.not_before]
         for edit in edits:
             row = Delivery(alert=edit, updated=now, queued=now, edits=edit.thread)

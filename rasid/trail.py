@@ -5,7 +5,7 @@
 No trail is kept: the rows and records of the log are looked up, and routes walked again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,14 +17,16 @@ from alerts.holding import Gate, Held
 from alerts.labels import told_time
 from alerts.routing import Route, Subject, walk
 from alerts.routing import Step as RouteStep
+from alerts.trouble import Trouble, troubles
 from collectors.errors import FetchError
 from collectors.urls import article_id, canonical_url
-from rasid.storybook import alert_line, by_prefix, deliveries, rows, state_name, stories
+from rasid.storybook import by_prefix, deliveries, rows, state_name, stories
 from rasid.yamltree import Tree
 from streams.log import Log
 from streams.records import (
     ARTICLES,
     BACKFILL,
+    DELIVERIES,
     ENTRIES,
     FLAGS,
     Alert,
@@ -94,30 +96,24 @@ def trail(log: Log, wanted: str, route: Route, tree: Tree | None = None) -> list
         steps.append(Step("joined", False, "no story", why))
     if report is None or not mine:
         return steps
-    sent = [d for d in deliveries(log, canary=True) if d.alert.article_id == wanted]
-    if sent:
-        return steps + [_sent(delivery, tree) for delivery in reversed(sent)]
+    made = deliveries(log, canary=True)
+    sent = [d for d in made if d.alert.article_id == wanted]
     own = next(a for a in mine[0].articles if a.article_id == wanted)
     if own.decision in ("opened", "changed", "confirmed"):
         subject = Subject(report.flags, report.source, report.language, mine[0].independent)
-        for step in walk(route, subject):
-            if step.missed:
-                steps.append(
-                    Step(
-                        "routed",
-                        False,
-                        f"not to {step.receiver}",
-                        line(step.path, tree) + step.missed,
-                    )
-                )
-    else:
-        first = next(
-            (d for d in deliveries(log, canary=True) if d.alert.story_id == mine[0].id), None
-        )
-        told = f"; its story was told by message {first.alert.id[:8]}" if first else ""
-        steps.append(
-            Step("sent", False, "no message of its own", f"decision: {own.decision}{told}")
-        )
+        told = {each.alert.receiver for each in sent}
+        steps += [
+            Step("routed", False, f"not to {step.receiver}", line(step.path, tree) + step.missed)
+            for step in walk(route, subject)
+            if step.missed and step.receiver not in told
+        ]
+    if sent:
+        waits = troubles(rows(log, DELIVERIES, Delivery))
+        return steps + [_sent(each, made, waits, tree) for each in reversed(sent)]
+    if own.decision not in ("opened", "changed", "confirmed"):
+        first = next((d for d in made if d.alert.story_id == mine[0].id), None)
+        by = f"; its story was told by message {first.alert.id[:8]}" if first else ""
+        steps.append(Step("sent", False, "no message of its own", f"decision: {own.decision}{by}"))
     return steps
 
 
@@ -227,16 +223,42 @@ def _joined(story: Story, wanted: str) -> Step:
     return Step("joined", article.decision in ("opened", "changed", "confirmed"), what, article.why)
 
 
-def _sent(delivery: Delivery, tree: Tree | None) -> Step:
-    told = alert_line(delivery)
-    what = f"message {told['id'][:8]} ({told['kind']}) to {told['receiver']}: {delivery.status}"
+def _sent(
+    delivery: Delivery,
+    made: Sequence[Delivery],
+    waits: Mapping[str, Trouble],
+    tree: Tree | None,
+) -> Step:
+    """What became of one message, of all that were `made`; `waits`: receivers in trouble."""
+    alert = delivery.alert
+    what = f"message {alert.id[:8]} ({alert.kind}) to {alert.receiver}: {delivery.status}"
     if delivery.attempts > 1:
         what += f" after {delivery.attempts} tries"
-    why = ": ".join(part for part in (delivery.reason, delivery.error) if part)
-    alert = delivery.alert
+    told = next(
+        (d for d in made for each in d.alert.lines if alert.id in (each.alert_id, *each.also)), None
+    )
+    if told is not None:
+        what += f"; in the digest {told.alert.id[:8]} ({told.status})"
+    waiting = delivery.status == "pending" and _waiting(delivery, waits.get(alert.receiver))
+    why = ": ".join(part for part in (waiting, delivery.reason, delivery.error) if part)
     reason = delivery.reason if delivery.status == "held" else None
     where = line(held_by(reason, alert.receiver, alert.route, tree), tree) if alert.route else ""
     return Step("sent", delivery.status == "sent", what, (where + why).removesuffix(": "))
+
+
+def _waiting(delivery: Delivery, trouble: Trouble | None) -> str | None:
+    """What a message is kept from its receiver by."""
+    alert = delivery.alert
+    if trouble is not None and trouble.until is not None:
+        return (
+            f"{alert.receiver} refuses since {trouble.since:%H:%M} UTC, and is left alone until"
+            f" {trouble.until:%H:%M}"
+        )
+    if trouble is not None:
+        return f"{alert.receiver} has taken nothing since {trouble.since:%H:%M} UTC"
+    if alert.not_before is not None and not delivery.attempts:
+        return f"its route's wait ends at {alert.not_before:%H:%M:%S} UTC"
+    return None
 
 
 def _latest(found: Any, wanted: str) -> Report | None:

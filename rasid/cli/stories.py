@@ -105,7 +105,8 @@ def list_alerts(
     _table(("id", "created", "receiver", "kind", "status", "title"), [
         (
             a["id"][:8], _short(a["created"]), a["receiver"], a["kind"],
-            a["status"] + (f" ({a['reason']})" if a["reason"] else ""), a["title"],
+            a["status"] + (f" ({a['reason']})" if a["reason"] else ""),
+            a["title"] or f"of {len(a['lines'])} messages",
         )
         for a in found
     ])  # fmt: skip

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import feedparser
 import pytest
 from typer.testing import CliRunner, Result
 
+from alerts.holding import Gate, Limit, Wishes
 from alerts.receivers import Receiver, SlackOptions
 from alerts.routing import Match, Route
 from alerts.silences import SilenceReader
@@ -18,7 +19,7 @@ from rasid.cli import app
 from streams.records import ARTICLES, Article, Happened, encode
 from streams.sqlite import SqliteLog
 from tests.fakes.alerts_bench import Bench, make_flag, make_report, utc_now
-from tests.fakes.slack_server import SlackServer
+from tests.fakes.slack_server import Answer, SlackServer
 
 CONFIG = """\
 log: sqlite://{log}
@@ -180,7 +181,7 @@ def test_why_tells_the_way_of_a_message_and_of_one_that_was_not_made(
     (alert,) = bench.alerts()
     (way,) = json.loads(run(config, "why", alert.id[:8], "--json").stdout)
     assert [(step["step"], step["went_on"]) for step in way["steps"]] == [
-        ("flagged", True), ("joined", True), ("sent", True),
+        ("flagged", True), ("joined", True), ("routed", False), ("sent", True),
     ]  # fmt: skip
     both = run(config, "why", alert.story_id[:8]).stdout
     assert "copy" in both
@@ -198,7 +199,7 @@ def test_why_tells_when_it_happened_as_the_message_does(
     assert "Tuesday 2026-03-03 at dawn «فجر الثلاثاء»" in why
     (way,) = json.loads(run(config, "why", alert.id[:8], "--json").stdout)
     assert [step.get("happened") for step in way["steps"]] == [
-        {"day": "2026-03-03", "part": "dawn", "text": "فجر الثلاثاء"}, None, None,
+        {"day": "2026-03-03", "part": "dawn", "text": "فجر الثلاثاء"}, None, None, None,
     ]  # fmt: skip
 
 
@@ -221,6 +222,37 @@ def test_why_names_the_silence_that_held_a_message(
     assert run(config, "silence", "expire", added.stdout.strip()).exit_code == 0
     assert run(config, "silence", "list").stdout == ""
     assert "samira" in run(config, "silence", "list", "--all").stdout
+
+
+def test_why_tells_what_a_message_waits_for(bench: Bench, slack: SlackServer, config: Path) -> None:
+    slack.script.append(Answer(404, "no_service"))
+    tell(bench, slack, report("a1"), report("a2", flags=(make_flag(places=("زلة",)),)), settled=1)
+    (waits,) = [d.alert for d in bench.deliveries() if d.status == "pending"]
+    why = run(config, "why", waits.id).stdout
+    assert f"message {waits.id[:8]} (opened) to desk: pending" in why
+    assert "desk refuses since " in why
+    assert " UTC, and is left alone until " in why
+    assert "✗ routed    not to editors" in why
+
+
+def test_why_names_the_digest_that_told_a_message(
+    bench: Bench, slack: SlackServer, config: Path
+) -> None:
+    times = [utc_now()]
+    desk = Receiver("desk", SlackOptions(webhook_url=slack.webhook_url))
+    gate = Gate({"desk": Wishes(limit=Limit(1, 3600))})
+    bench.put(report("a1"), report("a2", flags=(make_flag(places=("زلة",)),)))
+    bench.start(bench.stage([desk], gate=gate, clock=lambda: times[0]))
+    bench.until(lambda: [d.status for d in bench.deliveries()].count("held") == 1)
+    (held,) = [d.alert for d in bench.deliveries() if d.status == "held"]
+    times[0] += timedelta(hours=1)
+    slack.wait(2)
+    bench.until_settled(3)
+    digest = next(alert for alert in bench.alerts() if alert.kind == "digest")
+    bench.stop()
+    said = run(config, "why", held.id).stdout
+    assert f"to desk: held; in the digest {digest.id[:8]} (sent)" in said
+    assert "of 1 messages" in run(config, "alerts", "list").stdout
 
 
 def test_a_silence_of_what_there_is_not_is_refused(
