@@ -71,6 +71,13 @@ UNITS = {
 }
 
 
+# What a development says of itself.
+_IMPLIED = {
+    "withdrawal_called": ("called_for",),
+    "threatened": ("called_for", "conditional", "expected"),
+}
+
+
 def theme_label(theme: str) -> tuple[str, str]:
     """Arabic and English; a theme of a user's own is called by its name."""
     return THEMES.get(theme) or (_plain(theme), _plain(theme))
@@ -82,7 +89,7 @@ def development_label(theme: str, development: str) -> tuple[str, str]:
 
 def status_label(theme: str, development: str, status: str) -> tuple[str, str] | None:
     """None when the development already says it, or there is nothing to say."""
-    if status == development:
+    if status == development or status in _IMPLIED.get(development, ()):
         return None
     return STATUSES.get(status)
 

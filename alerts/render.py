@@ -112,6 +112,11 @@ class Message:
         return tuple(dict.fromkeys(by_language[each] for each in self.manner.languages))
 
     @property
+    def dated(self) -> str:
+        """When it was published; of an article, also that nobody says."""
+        return self.published or (self.say("غير مؤرخ", "undated") if self.items else "")
+
+    @property
     def summary(self) -> str:
         """All languages in one line."""
         return " · ".join(isolate(each) for each in self.summaries)

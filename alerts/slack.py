@@ -163,10 +163,11 @@ def payload(shown: Message) -> dict[str, Any]:
     if shown.outlets:
         told = f"{shown.say('رواه', 'Told by')}: {shown.outlets}"
         blocks.append({"type": "context", "elements": [_plain(told, TEXT_LIMIT)]})
-    published = shown.say("غير مؤرخ", "undated") if shown.href else ""
+    dated = shown.dated
     if shown.published:
-        published = f"{shown.say('نشر', 'published')} {shown.published}"
-    foot = f"{isolate(shown.source)} · {published} · {shown.score}% · {shown.id}"
+        dated = f"{shown.say('نشر', 'published')} {shown.published}"
+    score = f"{shown.score}%" if shown.items else ""
+    foot = " · ".join(filter(None, (isolate(shown.source), dated, score, shown.id)))
     blocks.append({"type": "context", "elements": [_plain(foot, TEXT_LIMIT)]})
     return _body(f"{shown.summary}\n{isolate(shown.headline)}", blocks)
 

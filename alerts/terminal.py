@@ -73,9 +73,8 @@ def terminal_text(shown: Message) -> Text:
         text.append(f"\n  +{shown.more}")
     if shown.outlets:
         text.append(f"\n  {shown.outlets}", style="dim")
-    published = shown.published or shown.say("غير مؤرخ", "undated")
-    text.append(
-        f"\n  {isolate(shown.source)} · {published} · {shown.score}% · {shown.id}", style="dim"
-    )
+    score = f"{shown.score}%" if shown.items else ""
+    foot = (isolate(shown.source), shown.dated, score, shown.id)
+    text.append(f"\n  {' · '.join(filter(None, foot))}", style="dim")
     text.append(f"\n  {shown.href or isolate(shown.address)}\n", style="dim")
     return text

@@ -21,6 +21,7 @@ from alerts.render import HEADLINE, ITEMS, PLAIN, Manner, message
 from alerts.slack import escape, payload
 from alerts.terminal import terminal_text
 from alerts.webhook import body as webhook_body
+from streams.notices import operator_alert
 from streams.records import Alert, Flag, Happened, Line, Quantity, State, StoryPart
 from tests.fakes.alerts_bench import NOW, make_alert, make_flag
 from tests.fakes.hostile import BIDI_CONTROLS, hostile
@@ -431,3 +432,23 @@ def test_when_it_happened_is_told_in_the_receiver_s_words_and_the_source_s() -> 
     assert arabic.startswith("\u2068الثلاثاء \u20682026-03-03\u2069، فجرا\u2069")
     assert message(make_alert()).items[0].when == ""
     assert "Happened, as told" in mail_html(message(alert))
+
+
+def test_a_notice_has_no_score_and_no_date_that_it_cannot_have() -> None:
+    notice = operator_alert("feed/a", "feed a answers 500", since=NOW)
+    shown = message(notice, Manner(("en",)))
+    forms = (mail_html(shown), mail_text(shown), terminal_text(shown).plain)
+    for form in (*forms, json.dumps(payload(shown))):
+        assert "feed a answers 500" in form
+        assert not re.search(r"\b0%", form)
+        assert "undated" not in form
+        assert " ·  · " not in form
+    assert "Address" not in mail_text(shown)
+
+
+def test_what_a_development_says_of_itself_is_not_said_twice() -> None:
+    called = make_flag(theme="foreign_force", development="withdrawal_called", status="called_for")
+    shown = message(make_alert(flags=(called,)), Manner(("en",)))
+    assert shown.summary_en == "Foreign force: withdrawal called for — Libya"
+    denied = msgspec.structs.replace(called, status="denied")
+    assert "(denied)" in message(make_alert(flags=(denied,)), Manner(("en",))).summary_en
