@@ -54,6 +54,11 @@ class Event:
     leads: tuple[Flag, ...]
     scope: Scope
 
+    @property
+    def strong(self) -> bool:
+        """Whether it is news of its own beside another event."""
+        return any(flag.score >= STRONG for flag in self.leads)
+
 
 def events(flags: Sequence[Flag]) -> list[Event]:
     """The events that a Report's flags tell of, what leads first."""

@@ -73,7 +73,7 @@ def _place(
         if found is not None:
             if all(change.story.id != found.story.id for change in changes):
                 changes.append(_join(found.story, report, event, None, age, found.why))
-        elif event.leads:
+        elif event.leads and (not aside or event.strong):
             nth = held + sum(change.before is None for change in changes)
             changes.append(_open(report, event, age, nth))
     return changes

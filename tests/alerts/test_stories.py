@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from alerts.changes import Change, Decision
@@ -171,6 +172,16 @@ def test_two_events_of_one_article_are_two_stories_decided_together() -> None:
     )
     assert [change.kind for change in decision.changes] == ["opened", "opened"]
     assert len({story.id for story in desk.stories}) == 2
+
+
+def test_what_a_headline_may_say_of_another_country_besides_opens_nothing() -> None:
+    desk = Desk()
+    here = make_flag(theme="foreign_force", development="denied", spans=HEADLINE)
+    there = msgspec.structs.replace(here, countries=("TR",), score=0.6)
+    assert only(desk.read("a1", here, there)).outcome == "opened"
+    assert {code for flag in desk.story.flags for code in flag.countries} == {"LY"}
+    sure = msgspec.structs.replace(there, score=0.9)
+    assert len(desk.read("a2", make_flag(places=("سرت",), spans=HEADLINE), sure).changes) == 2
 
 
 def test_what_is_told_in_passing_opens_nothing_but_joins() -> None:
