@@ -323,9 +323,7 @@ def _go_on(
 
 def within(phrases: list[Hit], first: int, last: int) -> list[Hit]:
     """Those that begin between two tokens."""
-    return phrases[
-        bisect_left(phrases, first, key=_START) : bisect_left(phrases, last, key=_START)
-    ]
+    return phrases[bisect_left(phrases, first, key=_START) : bisect_left(phrases, last, key=_START)]
 
 
 def _ends_first(hit: Hit) -> int:
