@@ -43,6 +43,7 @@ class Found:
     status: str
     score: float
     countries: tuple[str, ...]
+    recalled: bool = False  # whether it may be what the article recalls beside its news
 
 
 def events(found: Sequence[Found]) -> list[list[Found]]:

@@ -27,6 +27,7 @@ from processors.schema import LanguageFile, ThemeFile, check_file, check_gazette
 from processors.source import Word, read_yaml
 from streams.records import Flag
 
+TAIL = 6  # the sentence from which on an article tells of what was before
 BUNDLED = Path(__file__).parent / "rules"
 _ARABIC = re.compile("[\u0620-\u064a]+")
 _LATIN = re.compile("[A-Za-z]+")
@@ -91,7 +92,7 @@ class Flagger:
             found += self._search(reading, theme, fallback=True)
         if any(item.score >= theme.threshold for item in found):
             found += self._search(reading, theme, companion=True)
-        return _overridden(theme, found)
+        return _news(theme, _overridden(theme, found))
 
     def _search(
         self, reading: Reading, theme: Theme, *, fallback: bool = False, companion: bool = False
@@ -130,7 +131,8 @@ class Flagger:
             status = "expected"
         score = rule.weight * factor * _position(match.scene, reading.sentences)
         countries = self._countries(reading.gazette, match)
-        return Found(match, part, development, status, score, countries)
+        recalled = reading.modality.recalls(match)
+        return Found(match, part, development, status, score, countries, recalled)
 
     @staticmethod
     def _countries(gazette: Gazette, match: Match) -> tuple[str, ...]:
@@ -182,6 +184,24 @@ def _overridden(theme: Theme, found: list[Found]) -> list[Found]:
         if item.field.name == "title" and item.score >= theme.threshold:
             taken |= theme.overrides.get(item.development, frozenset())
     return [i for i in found if i.field.name == "title" or i.development not in taken]
+
+
+def _news(theme: Theme, found: list[Found]) -> list[Found]:
+    """Without what is recalled, where other things are told; and without what only the tail
+    tells, where two are told before."""
+    sure = [i for i in found if not i.recalled and i.score >= theme.threshold]
+    if not sure:
+        return found
+    early = {i.development for i in sure if i.match.scene.sentence.index < TAIL}
+    return [
+        item for item in found
+        if not item.recalled
+        and (
+            len(early) < 2
+            or item.match.scene.sentence.index < TAIL
+            or item.development in early
+        )
+    ]  # fmt: skip
 
 
 def _is_quiet(quiet: int, scenes: Sequence[tuple[Part, Scene]]) -> bool:

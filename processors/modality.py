@@ -18,6 +18,7 @@ REFUSAL_REACH: Final = 3
 YEAR_REACH: Final = 8
 EARLIEST_NOW: Final = 2010  # no feed is older: a text that names only earlier years looks back
 MARKER_REACH: Final = 10
+ATTACKS: Final = {"attacked", "strike"}
 REFUSED: Final = "refused"  # what is refused has not happened; a theme may say what it is then
 PURPOSE: Final = "purpose"  # striven for; where a theme makes nothing of it, what it says holds
 # Words before a year that make it none of the news: as they are folded.
@@ -50,6 +51,9 @@ class Modality:
         self._past = mask("past")
         self._unit = mask("unit")
         self._background = mask("background")
+        self._was = mask("recalled_was")
+        self._which = mask("relative")
+        self._then = mask("recalled_when")
         self._markers = (
             ("conditional", mask("conditional")),
             ("called_for", mask("call")),
@@ -113,6 +117,23 @@ class Modality:
                 ):
                     return status, _FACTORS[status]
         return ("reported" if scene.mask & self._speech else "asserted"), 1.0
+
+    def recalls(self, match: Match) -> bool:
+        """Whether a match looks like what an article recalls beside its news: «وكانت … أغلقت»,
+        «التي قصفت …», «في مايو». Told alone it is as often the news itself."""
+        scene = match.scene
+        first = scene.sentence.first
+        dated = bool(scene.mask & self._then) or any(
+            _year(token) for token in scene.sentence.tokens[first : scene.sentence.last]
+        )
+        if dated and scene.sentence.index > 0:
+            return True
+        if any(hit.end == match.start for hit in scene.having(self._which)):
+            return True
+        if match.rule.development in ATTACKS:
+            return False  # «وكان الميناء تعرض لهجوم» tells why what is told has come about
+        begins = any(hit.start <= first + 1 for hit in scene.having(self._was))
+        return begins and (dated or not scene.mask & self._background)
 
     def _looks_back(self) -> bool:
         """Whether the headline names a year gone by: all below it is history."""

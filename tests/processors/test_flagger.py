@@ -342,3 +342,20 @@ def test_a_truce_is_told_from_its_background(flagger: Flagger, text: str, due: s
 )
 def test_a_foreign_force_in_other_words(flagger: Flagger, text: str, development: str) -> None:
     assert ("foreign_force", development) in found(flagger, text)
+
+
+CLOSED = "أغلق محتجون ميناء الزويتينة النفطي اليوم. "
+
+
+@pytest.mark.parametrize(
+    ("text", "due"),
+    [
+        (CLOSED + "وكانت المؤسسة استأنفت الإنتاج في حقل الشرارة.", {"halted"}),
+        (CLOSED + "وقال مهندس إن الإنتاج في حقل الشرارة استؤنف في مايو.", {"halted"}),
+        (CLOSED + "وقال مهندس إن الإنتاج في حقل الشرارة استؤنف.", {"halted", "resumed"}),
+        (CLOSED + "وكان حقل الشرارة تعرض لهجوم مسلح.", {"halted", "attacked"}),
+        ("وكانت المؤسسة استأنفت الإنتاج في حقل الشرارة.", {"resumed"}),
+    ],
+)
+def test_what_is_recalled_counts_only_alone(flagger: Flagger, text: str, due: set[str]) -> None:
+    assert {f.development for f in flagger.flag(Document("", text, "ar"))} == due
