@@ -11,9 +11,9 @@ from typing import Any, Final, TypeVar
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka import errors as kafka_errors
 from kafka.cluster import ClusterMetadata
-from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
 from streams.errors import LogUnavailable, OwnershipLost
+from streams.kafka_division import TogetherAssignor
 from streams.kafka_options import KafkaOptions, Security
 
 T = TypeVar("T")
@@ -60,7 +60,7 @@ def member(options: KafkaOptions, group: str) -> KafkaConsumer:
         session_timeout_ms=int(options.session_s * 1000),
         heartbeat_interval_ms=int(options.session_s * 1000 / 5),
         max_poll_interval_ms=600_000,
-        partition_assignment_strategy=(StickyPartitionAssignor,),
+        partition_assignment_strategy=(TogetherAssignor,),
     )
 
 

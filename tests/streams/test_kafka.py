@@ -310,6 +310,24 @@ class TestPartitions:
             joining.join()
         assert list(open_as("reader").read(FEEDS)) == []
 
+    def test_all_that_one_works_and_another_stands_by_for_stays_together(
+        self, open_as: Opener
+    ) -> None:
+        """As the alert stage reads two topics of one partition: not one of them each."""
+        working = seated(open_as("one"), "alert", [ALERTS, FLAGS])
+        standby = open_as("two").stage("alert", [ALERTS, FLAGS])
+        member = working._member  # type: ignore[attr-defined]
+        before = member.generation
+
+        def both_divided() -> bool:
+            assert not standby.acquire(0)
+            assert not working.poll(1, 0)
+            return bool(member.generation > before)
+
+        wait_until(both_divided)
+        assert not standby.acquire(1)
+        assert {tp.topic.rpartition(".")[2] for tp in member.owned} == {"alerts", "flags"}
+
     @pytest.mark.parametrize("told", ["before the commit", "by its refusal"])
     def test_a_division_that_leaves_all_as_it_was_costs_no_commit(
         self, told: str, open_as: Opener, monkeypatch: pytest.MonkeyPatch
