@@ -129,7 +129,11 @@ class _Compiler:
     def compile(self, shared: Iterable[Mapping[Word, Any]]) -> Rulebook:
         for i, name in enumerate(self.concepts):
             self.bits[name] = 1 << i
-        masks = {name: self._closure(name) for name in self.concepts}
+        into: dict[str, list[tuple[str, Word]]] = {}
+        for name, concept in self.concepts.items():
+            for included in concept.include:
+                into.setdefault(self._named(included, concept.theme), []).append((name, included))
+        masks = {name: self._closure(name, into) for name in self.concepts}
         self.lexicon.apart = sum(self.bits[n] for n, of in self.concepts.items() if of.masks)
         for name, concept in self.concepts.items():
             for text, kind, label in concept.terms:
@@ -217,20 +221,19 @@ class _Compiler:
                 context |= rule.unless | rule.with_lead
         return context
 
-    def _closure(self, name: str) -> int:
-        """The concept's bit and those of all that include it."""
+    def _closure(self, name: str, into: Mapping[str, Iterable[tuple[str, Word]]]) -> int:
+        """The concept's bit and those of all that include it. `into`: of a concept, those that
+        do, with the words that say so."""
         mask, todo, seen = 0, [name], {name}
         while todo:
             current = todo.pop()
             mask |= self.bits[current]
-            for other, concept in self.concepts.items():
-                for included in concept.include:
-                    if self._named(included, concept.theme) == current:
-                        if other == name:
-                            raise included.error("a circle of concepts", reason="circle")
-                        if other not in seen:
-                            seen.add(other)
-                            todo.append(other)
+            for other, included in into.get(current, ()):
+                if other == name:
+                    raise included.error("a circle of concepts", reason="circle")
+                if other not in seen:
+                    seen.add(other)
+                    todo.append(other)
         return mask
 
     def _named(self, name: Word, theme: str) -> str:

@@ -30,11 +30,11 @@ class Glance:
         self._rules = (1 << len(rules)) - 1
         self._shifts = [len(rows) * i for i in range(max(map(len, rows), default=0))]
         # Bit `row + shift`: a need of a rule or sequence; the last again where it has fewer.
-        self._needs = [
-            (1 << row + shift, needs[min(i, len(needs) - 1)])
-            for row, needs in enumerate(rows)
-            for i, shift in enumerate(self._shifts)
-        ]
+        self._fills: dict[int, int] = {}  # of each concept
+        for row, needs in enumerate(rows):
+            for i, shift in enumerate(self._shifts):
+                for concept in _bits(needs[min(i, len(needs) - 1)]):
+                    self._fills[concept] = self._fills.get(concept, 0) | 1 << row + shift
         self._makes = {1 << len(rules) + i: made for i, (made, _) in enumerate(sequences)}
         self._told: dict[int, int] = {}
 
@@ -42,7 +42,8 @@ class Glance:
         """The needs that these concepts fill."""
         told = self._told.get(mask)
         if told is None:
-            told = self._told[mask] = sum(bit for bit, need in self._needs if need & mask)
+            told = reduce(or_, (self._fills.get(bit, 0) for bit in _bits(mask)), 0)
+            self._told[mask] = told
         return told
 
     def live(
@@ -74,3 +75,9 @@ class Glance:
             for bit, concepts in self._makes.items():
                 if bit & made:
                     filled |= self.tells(concepts)
+
+
+def _bits(mask: int) -> Iterator[int]:
+    while mask:
+        yield mask & -mask
+        mask &= mask - 1

@@ -15,8 +15,8 @@ marks, never across other punctuation.
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain, compress, takewhile
 from operator import attrgetter
 from typing import Final, NamedTuple
@@ -75,9 +75,23 @@ class Hit:
 
 @dataclass(slots=True, eq=False)
 class Node:
-    next: dict[int, "Node"] = field(default_factory=dict)
-    far: dict[int, "Node"] = field(default_factory=dict)  # by how many words may lie between
-    terms: list[Term] = field(default_factory=list)
+    """Most of more than 100,000 are the last of a name, and have nothing but their term."""
+
+    next: dict[int, "Node"] | None = None
+    far: dict[int, "Node"] | None = None  # by how many words may lie between
+    terms: Sequence[Term] = ()
+
+    def child(self, lemma: int) -> "Node":
+        """The node behind a word, made where there is none."""
+        if self.next is None:
+            self.next = {}
+        return self.next.get(lemma) or self.next.setdefault(lemma, Node())
+
+    def past(self, gap: int) -> "Node":
+        """The node behind up to `gap` other words, made where there is none."""
+        if self.far is None:
+            self.far = {}
+        return self.far.get(gap) or self.far.setdefault(gap, Node())
 
 
 @dataclass(slots=True, eq=False)
@@ -125,7 +139,8 @@ class Lexicon(dict[str, Entry]):
 
     def add(self, term: Term, kind: int) -> None:
         """Add a term; its words are of class `kind` unless marked. ValueError when empty."""
-        pieces = _HYPHEN.sub(" ", term.text).split()
+        text = term.text
+        pieces = (_HYPHEN.sub(" ", text) if "-" in text else text).split()
         if not pieces or pieces[0][0] == "~" or pieces[-1][0] == "~":
             raise ValueError(f"no word in {term.text!r}")
         if kind == VERB and len(pieces) > 1:
@@ -143,9 +158,9 @@ class Lexicon(dict[str, Entry]):
             if words == 2:
                 self._second.update(lemmas)
             if gap:
-                nodes = [node.far.setdefault(gap, Node()) for node in nodes]
+                nodes = [node.past(gap) for node in nodes]
                 gap = 0
-            nodes = [node.next.setdefault(lemma, Node()) for node in nodes for lemma in lemmas]
+            nodes = [node.child(lemma) for node in nodes for lemma in lemmas]
         for node in nodes:
             node.terms = self._merged([*node.terms, term])
         self.size += 1
@@ -207,7 +222,8 @@ class Lexicon(dict[str, Entry]):
         return entry
 
     def _entry(self, lemmas: tuple[int, ...], flags: int) -> Entry:
-        first = [self._root.next[lemma] for lemma in lemmas if lemma in self._root.next]
+        begun = self._root.next or {}
+        first = [begun[lemma] for lemma in lemmas if lemma in begun]
         terms = tuple(
             self._merged({id(term): term for node in first for term in node.terms}.values())
         )
@@ -215,7 +231,7 @@ class Lexicon(dict[str, Entry]):
         for term in terms:
             mask |= term.mask
         near = tuple((node, 0) for node in first if node.next)
-        far = tuple((after, gap) for node in first for gap, after in node.far.items())
+        far = tuple((after, gap) for node in first for gap, after in (node.far or {}).items())
         return Entry(
             lemmas, flags, terms, mask, self.tells(mask),
             not self._second.isdisjoint(lemmas), bool(near or far), near, _next(near),
@@ -307,12 +323,13 @@ def _go_on(
             at += 1
             continue
         for lemma in entry.lemmas:
-            if lemma in node.next:
-                after = node.next[lemma]
+            after = node.next and node.next.get(lemma)
+            if after:
                 for term in after.terms:
                     yield term, at + 1
-                for width, far in after.far.items():
-                    yield from _go_on(far, width, tokens, entries, at + 1, last)
+                if after.far:
+                    for width, far in after.far.items():
+                        yield from _go_on(far, width, tokens, entries, at + 1, last)
                 if after.next:
                     yield from _go_on(after, 0, tokens, entries, at + 1, last)
         if not gap or (len(tokens[at]) == 1 and not tokens[at].isalnum()):
@@ -337,7 +354,7 @@ def as_read(hit: Hit) -> tuple[int, int]:
 def _next(ways: tuple[Way, ...]) -> frozenset[int]:
     """Lemmas that these ways go on with. What they go on with behind a quotation mark is seen
     by going on."""
-    return frozenset(chain((_QUOTE,), *(node.next for node, _ in ways))) if ways else frozenset()
+    return frozenset(chain((_QUOTE,), *(node.next or () for node, _ in ways))) if ways else frozenset()
 
 
 def unmasked(hits: list[Hit], masking: Mapping[int, int]) -> list[Hit]:
