@@ -72,9 +72,8 @@ class Glance:
             if not made:
                 return rows & self._rules
             known |= made
-            for bit, concepts in self._makes.items():
-                if bit & made:
-                    filled |= self.tells(concepts)
+            for bit in _bits(made):
+                filled |= self.tells(self._makes[bit])
 
 
 def _bits(mask: int) -> Iterator[int]:

@@ -280,12 +280,15 @@ class Lexicon(dict[str, Entry]):
                         ways = entry.far + ways
                         break
             if ways:
-                hits = {
-                    (id(term), end): Hit(start, end, term.mask, term, entry.flags, term.codes)
-                    for node, gap in ways
-                    for term, end in _go_on(node, gap, tokens, entries, start + 1, last)
-                }
-                found += sorted(hits.values(), key=_ends_first)
+                ends: list[tuple[Term, int]] = []
+                for node, gap in ways:
+                    _go_on(ends, node, gap, tokens, entries, start + 1, last)
+                if ends:
+                    hits = {
+                        (id(term), end): Hit(start, end, term.mask, term, entry.flags, term.codes)
+                        for term, end in ends
+                    }
+                    found += sorted(hits.values(), key=_ends_first)
         return found
 
     @staticmethod
@@ -313,25 +316,32 @@ class Lexicon(dict[str, Entry]):
 
 
 def _go_on(
-    node: Node, gap: int, tokens: list[str], entries: list[Entry], at: int, last: int
-) -> Iterator[tuple[Term, int]]:
-    """Terms, with their ends, that go on from a node at token `at`, or behind it, past as many
-    other words as `gap`."""
-    while at < last:
+    found: list[tuple[Term, int]],
+    node: Node,
+    gap: int,
+    tokens: list[str],
+    entries: list[Entry],
+    at: int,
+    last: int,
+) -> None:
+    """Add terms, with their ends, that go on from a node at token `at`, or behind it, past as
+    many other words as `gap`."""
+    following = node.next
+    while at < last and following:
         entry = entries[at]
         if entry is QUOTED:
             at += 1
             continue
         for lemma in entry.lemmas:
-            after = node.next and node.next.get(lemma)
-            if after:
+            after = following.get(lemma)
+            if after is not None:
                 for term in after.terms:
-                    yield term, at + 1
+                    found.append((term, at + 1))
                 if after.far:
                     for width, far in after.far.items():
-                        yield from _go_on(far, width, tokens, entries, at + 1, last)
+                        _go_on(found, far, width, tokens, entries, at + 1, last)
                 if after.next:
-                    yield from _go_on(after, 0, tokens, entries, at + 1, last)
+                    _go_on(found, after, 0, tokens, entries, at + 1, last)
         if not gap or (len(tokens[at]) == 1 and not tokens[at].isalnum()):
             return
         gap -= 1
@@ -354,7 +364,9 @@ def as_read(hit: Hit) -> tuple[int, int]:
 def _next(ways: tuple[Way, ...]) -> frozenset[int]:
     """Lemmas that these ways go on with. What they go on with behind a quotation mark is seen
     by going on."""
-    return frozenset(chain((_QUOTE,), *(node.next or () for node, _ in ways))) if ways else frozenset()
+    return (
+        frozenset(chain((_QUOTE,), *(node.next or () for node, _ in ways))) if ways else frozenset()
+    )
 
 
 def unmasked(hits: list[Hit], masking: Mapping[int, int]) -> list[Hit]:

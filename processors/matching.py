@@ -1,14 +1,16 @@
 """A rule over the hits of one sentence: pure, and the same for every language."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from operator import attrgetter
+from typing import Final
 
 from processors.lexicon import Hit, Term, as_read, outermost, unmasked
 from processors.rules import Rule, Rulebook, Sequence, met
 from processors.text import Sentence
 
+_START: Final = attrgetter("start")
 MAX_CANDIDATES = 24  # of one item in one sentence: a bound for hostile text
 
 
@@ -73,18 +75,14 @@ def set_scene(book: Rulebook, sentence: Sentence, hits: list[Hit], wanted: int =
     if mask & break_words:
         cuts = {hit.start for hit in hits if hit.mask & break_words}
         sentence.cut(cuts)
-    for sequence in book.sequences:
-        if (
-            scene.mask & sequence.parts[0]
-            and sequence.mask & wanted
-            and met(scene.mask, sequence.parts)
-        ):
+    for sequence in book.making(wanted):
+        if scene.mask & sequence.parts[0] and met(scene.mask, sequence.parts):
             _compose(sequence, scene)
     return scene
 
 
 def _compose(sequence: Sequence, scene: Scene) -> None:
-    first = scene.having(sequence.steps[0][1])[:MAX_CANDIDATES]
+    first = scene.having(sequence.parts[0])[:MAX_CANDIDATES]
     found = []
     for hit in first:
         chain = _follow(sequence, scene, 1, hit)
@@ -104,21 +102,29 @@ def _follow(sequence: Sequence, scene: Scene, at: int, before: Hit) -> tuple[Hit
     if at == len(sequence.steps):
         return ()
     gap, mask = sequence.steps[at]
+    if scene.having(mask)[-1].start < before.end:
+        return ()
+    hits, clauses = scene.hits, scene.sentence.clauses
+    next_clause = bisect_right(clauses, before.start)
+    limit = clauses[next_clause] if next_clause < len(clauses) else scene.sentence.last
     between = 0  # words passed that no term knows
     end = before.end
-    later = (hit for hit in scene.hits if hit.start >= before.end)
-    for start, group in groupby(later, key=lambda hit: hit.start):
-        between += max(0, start - end)
-        if between > gap or scene.clause_of(start) != scene.clause_of(before.start):
-            break
+    i = bisect_left(hits, end, key=_START)
+    while i < len(hits) and (start := hits[i].start) < limit:
+        if start > end:
+            between += start - end
+            if between > gap:
+                break
         passable = False
-        for hit in group:
+        while i < len(hits) and hits[i].start == start:
+            hit = hits[i]
             if hit.mask & mask:
                 rest = _follow(sequence, scene, at + 1, hit)
                 if rest or at + 1 == len(sequence.steps):
                     return (hit, *rest)
             passable = passable or bool(hit.mask & scene.filler or hit.parts)
             end = max(end, hit.end)
+            i += 1
         if not passable:
             break
     return ()

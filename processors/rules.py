@@ -78,6 +78,7 @@ class Rulebook:
     context: int = 0  # concepts that the article as a whole is judged by
     tail: int = 0  # and those of them that count behind its lead
     _masks: dict[tuple[str, ...], int] = field(default_factory=dict, repr=False)
+    _making: dict[int, list[Sequence]] = field(default_factory=dict, repr=False)
 
     def mask(self, *names: str) -> int:
         """Bits of concepts, 0 for those this language lacks."""
@@ -85,6 +86,13 @@ class Rulebook:
         if mask is None:
             mask = self._masks[names] = sum(self.bits.get(name, 0) for name in names)
         return mask
+
+    def making(self, wanted: int) -> list[Sequence]:
+        """The sequences that make some of these concepts."""
+        making = self._making.get(wanted)
+        if making is None:
+            making = self._making[wanted] = [of for of in self.sequences if of.mask & wanted]
+        return making
 
 
 def met(mask: int, items: tuple[int, ...]) -> bool:

@@ -133,12 +133,11 @@ def _words(tokens: list[str], first: int, end: int) -> int:
 
 def _clauses(sentence: Sentence) -> list[int]:
     clauses: list[int] = []
-    for i in range(sentence.first, sentence.last):
-        token = sentence.tokens[i]
-        if token in PAUSE:
-            # A short insertion (، فجر اليوم،) does not end the clause it stands in.
-            if token in COMMAS and clauses and i - clauses[-1] <= INSERTION_MAX_TOKENS:
-                clauses.pop()
-            else:
-                clauses.append(i + 1)
+    tokens, span = sentence.tokens, range(sentence.first, sentence.last)
+    for i in compress(span, map(PAUSE.__contains__, tokens[span.start : span.stop])):
+        # A short insertion (، فجر اليوم،) does not end the clause it stands in.
+        if tokens[i] in COMMAS and clauses and i - clauses[-1] <= INSERTION_MAX_TOKENS:
+            clauses.pop()
+        else:
+            clauses.append(i + 1)
     return clauses
