@@ -113,6 +113,7 @@ class _Compiler:
             )
         for development, others in (document.get(Word("overrides")) or {}).items():
             theme.overrides[str(development)] = frozenset(_strings(others))
+        theme.hosts |= set(map(str, document.get(Word("hosts")) or ()))
         for key in ("anchors", "quiet"):
             for concept in _strings(document.get(Word(key))):
                 self._pending.append((theme, key, concept))

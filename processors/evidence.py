@@ -114,7 +114,9 @@ class Evidence:
 
     def names(self, scenes: Iterable[Scene], concepts: tuple[str, ...]) -> tuple[str, ...]:
         mask = self._book.mask(*concepts)
-        return self._labels(hit for scene in scenes for hit in scene.having(mask))
+        return self._labels(
+            hit for scene in scenes for hit in scene.having(mask) if hit.start >= scene.dateline
+        )
 
     def quantities(
         self, scene: Scene, raw: str, starts: list[int], tokens: list[str]

@@ -130,7 +130,7 @@ class Flagger:
         elif status == PURPOSE:
             status = "expected"
         score = rule.weight * factor * _position(match.scene, reading.sentences)
-        countries = self._countries(reading.gazette, match)
+        countries = reading.gazette.weighed(self._countries(reading.gazette, match), theme.hosts)
         recalled = reading.modality.recalls(match)
         return Found(match, part, development, status, score, countries, recalled)
 

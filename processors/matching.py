@@ -23,6 +23,7 @@ class Scene:
     mask: int  # of all hits
     filler: int = 0  # concepts that may stand between the parts of a sequence
     caption: bool = False  # the line under a picture
+    dateline: int = 0  # the token behind what says where the report was written
     _having: dict[int, list[Hit]] = field(default_factory=dict)  # the same is asked again
 
     def having(self, mask: int) -> list[Hit]:

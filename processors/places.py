@@ -1,6 +1,7 @@
 """Where it happens, and who is foreign there."""
 
 from collections import defaultdict
+from collections.abc import Set as AbstractSet
 
 from processors.arabic import IN
 from processors.lexicon import Hit
@@ -16,6 +17,8 @@ CONCEPTS = frozenset(
 NOTED = ("country", "town", "capital", "named_installation", "nationality")
 ANYWHERE = "*"  # the home of those who are foreign wherever they are (mercenaries)
 HEADLINE = 3.0  # weight of a place that headline or first sentence names
+PASSING = 0.5  # share of the weight of the most named below which a country is named in passing
+HOSTED = 0.3  # the same of a host's weight (both: countries right in 0.80 of themes, 0.72 before)
 LOCATIVE_REACH = 3  # words between «في» or «شمال» and the place it introduces
 
 
@@ -42,6 +45,7 @@ class Gazette:
         self.struck = mask("strike_verb")
         self.named: set[str] = set()  # countries spoken of otherwise than by a town
         self.towns: dict[str, set[int]] = defaultdict(set)
+        self.written: dict[str, None] = {}  # where the report was written, if it says so
         self.weights: dict[str, float] = defaultdict(float)
         self.located_weights: dict[str, float] = defaultdict(float)
 
@@ -58,6 +62,9 @@ class Gazette:
             if not hit.mask & (self.place | self.adjective):
                 continue
             if self._is_beyond(hit, scene):
+                continue
+            if hit.start < scene.dateline:
+                self.written.update(dict.fromkeys(hit.codes))
                 continue
             share = 0.5 if hit.mask & self.adjective else 1.0
             located = self._is_located(hit, scene)
@@ -78,11 +85,25 @@ class Gazette:
 
     def ranked(self) -> list[str]:
         """Countries of the article: where things are said to be, the most spoken of first,
-        then those only named."""
-        return sorted(
+        then those only named, then where it was written."""
+        told = sorted(
             self.weights,
             key=lambda code: (-self.located_weights.get(code, 0.0), -self.weights[code]),
         )
+        return [*told, *(code for code in self.written if code not in self.weights)]
+
+    def weighed(self, codes: tuple[str, ...], hosts: AbstractSet[str]) -> tuple[str, ...]:
+        """Of the countries that a sentence names those that the article speaks of most; another
+        instead of a host («في الدوحة») where it speaks of another about as much."""
+        if not codes:
+            return ()
+        most = max(self.weights.get(code, 0.0) for code in codes)
+        codes = tuple(code for code in codes if self.weights.get(code, 0.0) >= PASSING * most)
+        others = tuple(code for code in codes if code not in hosts)
+        if others:
+            return others
+        other = next((code for code in self.ranked() if code not in hosts), "")
+        return (other,) if other and self.weights.get(other, 0.0) >= HOSTED * most else codes
 
     def _is_located(self, hit: Hit, scene: Scene) -> bool:
         """Whether a place is named as a place: «في ليبيا», «بطرابلس», «شمال سوريا», «الأراضي
@@ -108,7 +129,9 @@ class Gazette:
         """Countries of the places named as such between two tokens."""
         codes: dict[str, None] = {}
         for hit in scene.having(self.place):
-            if start <= hit.start < end and not hit.parts and self._is_located(hit, scene):
+            if hit.start < max(start, scene.dateline) or hit.start >= end or hit.parts:
+                continue
+            if self._is_located(hit, scene):
                 codes.update(dict.fromkeys(hit.codes))
         return tuple(codes)
 
@@ -150,7 +173,9 @@ class Gazette:
         if actor.term.theatre:
             return actor.term.theatre
         for code in self.ranked():
-            prominent = self.located_weights.get(code, 0.0) >= HEADLINE
+            prominent = self.located_weights.get(code, 0.0) >= HEADLINE or (
+                code in self.written and not self.located_weights
+            )
             if not anywhere and not self.is_sure(code) and (suspect or not prominent):
                 continue
             if code not in home:
@@ -174,7 +199,9 @@ class Gazette:
         own = {id(p) for p in scene.hits if actor.start <= p.start and p.end <= actor.end}
         located, bare, adjectives = [], [], []
         for hit in scene.having(self.place | self.adjective | self.party):
-            if hit.parts or id(hit) in own or self._is_beyond(hit, scene):
+            if hit.parts or hit.start < scene.dateline or id(hit) in own:
+                continue
+            if self._is_beyond(hit, scene):
                 continue
             if fired and self._follows(hit, scene, self.origin, 0):
                 continue

@@ -18,7 +18,7 @@ from processors.matching import Scene, may_match, set_scene
 from processors.modality import Modality
 from processors.places import Gazette
 from processors.rules import Rule, Rulebook
-from processors.text import Sentence, joined, sentences, words
+from processors.text import Sentence, dateline, joined, sentences, words
 
 LEAD_SENTENCES = 3
 CONTEXT_SENTENCES = 8
@@ -96,6 +96,8 @@ def read(book: Rulebook, document: Document, *, whole: bool = False) -> Reading 
                 if _begins(scene, related):
                     continue  # «اقرأ أيضا: …» tells of another article
                 scene.caption = _begins(scene, caption)
+                if sentence.index == 0:
+                    scene.dateline = _dateline(book, part, scene)
             reading.gazette.note(scene)
             reading.scenes.append((part, scene))
             if rules:
@@ -167,6 +169,19 @@ def _scene(book: Rulebook, part: Part, sentence: Sentence, wanted: int = -1) -> 
     """A sentence with its terms, and what sequences make of `wanted` concepts."""
     hits = book.lexicon.hits(part.entries, part.phrases, sentence.first, sentence.last)
     return set_scene(book, sentence, hits, wanted)
+
+
+def _dateline(book: Rulebook, part: Part, scene: Scene) -> int:
+    """Where the dateline of a sentence ends, 0 when it has none."""
+    sentence = scene.sentence
+    place = max(
+        (
+            hit.end for hit in scene.having(book.mask("country", "town", "capital"))
+            if hit.start == sentence.first
+        ),
+        default=sentence.last,
+    )  # fmt: skip
+    return dateline(part.tokens, sentence.first, place, sentence.last)
 
 
 def _begins(scene: Scene, mask: int) -> bool:

@@ -59,6 +59,8 @@ class Theme:
     turns: dict[str, dict[str, str]] = field(default_factory=dict)
     # what a development in the headline takes from the text below (denied: [deployed])
     overrides: dict[str, frozenset[str]] = field(default_factory=dict)
+    # where others' affairs are settled: told only where no other country is
+    hosts: set[str] = field(default_factory=set)
     rules: list[Rule] = field(default_factory=list)
 
 

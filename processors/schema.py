@@ -104,6 +104,9 @@ class ThemeFile(_Model):
     overrides: dict[Text, Texts] = Field(
         {}, description="what a development in the headline takes from the text below"
     )
+    hosts: list[Country] = Field(
+        [], description="where others' affairs are settled: told only where no other country is"
+    )
     rules: list[RuleFile] = []
 
 

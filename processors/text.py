@@ -28,6 +28,7 @@ STOP: Final = frozenset(".!?؟…\n۔")  # a sentence ends
 PAUSE: Final = frozenset("،,؛;:-–—()[]{}|/•*")  # a clause ends
 COMMAS: Final = frozenset("،,-–—")
 INSERTION_MAX_TOKENS: Final = 4
+DATELINE_TOKENS: Final = 12
 FULL_SENTENCE_WORDS: Final = 4  # shorter lines (bylines, page furniture) move no lead down
 MAX_SENTENCE_TOKENS: Final = 300  # longer ones are cut: text without a full stop costs no more
 JOINER: Final = "\u2010"  # what a hyphen inside a word is read as
@@ -35,6 +36,9 @@ QUOTES: Final = frozenset("\"'«»“”‘’„‹›`" + JOINER)  # looked ac
 
 _MARKS: Final = STOP | PAUSE
 _HYPHEN: Final = re.compile(r"(?<=[^\W_])-(?=[^\W_])")
+
+_AFTER_PLACE: Final = frozenset("-–—:(/|،,") | {"«", '"'}  # what a dateline goes on with
+_DATELINE_ENDS: Final = frozenset("-–—:")
 
 HEADLINE_MAX_CHARS: Final = 160
 
@@ -95,6 +99,18 @@ def _joins(tokens: list[str], i: int) -> bool:
     if before[-1:].isdigit() and after[:1].isdigit():
         return True
     return len(before) == 1 and before.isalpha() and after not in STOP  # د. فلان, أ.ف.ب, U.S.
+
+
+def dateline(tokens: list[str], first: int, place: int, last: int) -> int:
+    """The token behind the dateline that a sentence from `first` to `last` begins with, its place
+    ending at `place`: «نيويورك – (رويترز) –», «صنعاء، 3 مايو (شينخوا) --», «عدن: خاص». 0 for
+    none."""
+    if place >= last or not (tokens[place] in _AFTER_PLACE or tokens[place].isdigit()):
+        return 0
+    ends = [
+        i for i in range(place, min(last, first + DATELINE_TOKENS)) if tokens[i] in _DATELINE_ENDS
+    ]
+    return ends[-1] + 1 if ends else 0
 
 
 def sentences(tokens: list[str], *, headline: bool = False) -> list[Sentence]:

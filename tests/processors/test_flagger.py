@@ -127,6 +127,30 @@ def test_speaker_places_and_actors_are_named(flagger: Flagger) -> None:
     assert any("فاغنر" in actor or "مرتزقة" in actor for actor in flag.actors)
 
 
+@pytest.mark.parametrize(
+    "dateline", ["نيويورك – (السهى) – ", "نيويورك 3 مايو (شينخوا) -- ", "نيويورك: مراسلنا\n"]
+)
+def test_where_a_report_was_written_is_not_where_it_happened(
+    flagger: Flagger, dateline: str
+) -> None:
+    text = "قالت خبيرة أممية إن طائرات شحن إماراتية نقلت أسلحة إلى قوات الدعم السريع في دارفور."
+    flag = found(flagger, dateline + text)["foreign_force", "support"]
+    assert flag.countries == ("SD",)
+    assert "نيويورك" not in flag.places
+
+
+def test_where_a_report_was_written_counts_where_nothing_else_is_told(flagger: Flagger) -> None:
+    text = "طرابلس - رويترز: وصل مئات المرتزقة الروس إلى قاعدة جوية في جنوب البلاد أمس الأحد."
+    assert found(flagger, text)["foreign_force", "deployed"].countries == ("LY",)
+
+
+def test_a_truce_signed_abroad_is_not_the_hosts(flagger: Flagger) -> None:
+    text = "وقع الجيش والدعم السريع في جدة اتفاقا لوقف إطلاق النار. ويستمر القتال في السودان."
+    assert found(flagger, text)["ceasefire", "agreed"].countries == ("SD",)
+    alone = "أعلنت أنقرة وحزب العمال الكردستاني وقفا لإطلاق النار في شرق تركيا."
+    assert found(flagger, alone)["ceasefire", "agreed"].countries == ("TR",)
+
+
 def test_two_events_in_two_countries_are_two_flags(flagger: Flagger) -> None:
     text = "قصفت طائرات تركية مواقع في شمال العراق. وشنت طائرات حربية روسية غارات في إدلب."
     flags = [f for f in flagger.flag(Document("", text, "ar")) if f.development == "strike"]
