@@ -96,10 +96,7 @@ def _match(
 def _open(report: Report, event: Event, age: Outcome | None, nth: int) -> Change:
     outcome = age or "opened"
     why = "opens it: no open story of " + _where(event)
-    article = _article(report, event.flags, outcome, None, why)
-    if not article.countries:  # later articles find it where `telling` has it
-        countries = tuple(sorted(telling(report, event.scope).sure))
-        article = msgspec.structs.replace(article, countries=countries)
+    article = _placed(_article(report, event.flags, outcome, None, why), report, event)
     story = Story(
         id=story_id(report.article_id, nth),
         opened=report.seen,
@@ -133,7 +130,9 @@ def _join(
     late = is_late(story, report)
     new = () if same or late or (age and story.alerted) else changed(story, event, report)
     article = _article(report, event.flags, "", copy_of, why)
-    if copy is not None:
+    if copy is None:
+        article = _placed(article, report, event)
+    else:
         known = {told(flag) for flag in copy.article.flags}
         added = tuple(flag for flag in article.flags if told(flag) not in known)
         article = msgspec.structs.replace(
@@ -286,6 +285,14 @@ def _article(
         places=() if copy_of else report.places,
         passing=() if copy_of else report.passing,
     )
+
+
+def _placed(article: StoryArticle, report: Report, event: Event) -> StoryArticle:
+    """The article where `telling` has it, for later ones to find it there."""
+    if article.countries:
+        return article
+    countries = tuple(sorted(telling(report, event.scope).sure))
+    return msgspec.structs.replace(article, countries=countries)
 
 
 def _digest(*parts: str) -> str:

@@ -80,6 +80,14 @@ def test_where_no_country_is_told_it_is_the_outlets_own() -> None:
     assert only(unknown).outcome == "opened"
 
 
+def test_an_article_that_came_by_its_outlets_country_is_found_there() -> None:
+    desk = Desk()
+    desk.read("a1", truce("agreed"), words=(101, 102, 103, 1, 2), countries=("LY",))
+    desk.read("a2", truce("violated", **NOWHERE), hours=1, **MET)
+    joined = only(desk.read("a3", truce("violated"), hours=2, words=(3, 4, 5), countries=("LY",)))
+    assert joined.outcome != "opened", "its words are those of the second"
+
+
 def test_a_story_that_tells_no_country_is_of_its_outlets_country_also_when_revised() -> None:
     desk = Desk()
     desk.read("a1", truce("agreed", **NOWHERE), **MET)
