@@ -57,6 +57,12 @@ class Atlas:
             return ""
         return next((self._ways[name] for name in names if name in self._ways), "/".join(names[0]))
 
+    def known(self, label: str, codes: Sequence[str]) -> str:
+        """The way to a place that has this name in one of these countries; "" where none has."""
+        plain = _plain(label)
+        known = [code for code in codes if (code, plain) in self._names]
+        return self.place(label, known) if known else ""
+
     def _lay(self, code: str, above: str, held: Any) -> None:
         for label in held:
             name = self._name(code, label)

@@ -3,8 +3,13 @@ reports of one event by.
 
 Words are hashed to small numbers; a number written in digits is a word. What Arabic writes onto
 a word is taken off it (light10: Larkey, Ballesteros and Connell, 2007).
+
+A name that is a word too (الزاوية is also the corner) counts as a place here where what stands
+before it says so and the country is told, or none is and it is the outlet's. The rules are more
+careful: by a name they tell countries, here it only parts events of one country.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +21,7 @@ from processors.flagger import Document
 from processors.matching import set_scene
 from processors.places import Gazette
 from processors.rules import Rulebook
-from processors.text import sentences, words
+from processors.text import Sentence, sentences, words
 
 LEAD: Final = 700  # characters of the text
 COUNTRIES: Final = 2  # countries kept, the most spoken of
@@ -49,10 +54,12 @@ def read_lead(document: Document, book: Rulebook | None, atlas: Atlas) -> Lead:
     gazette = Gazette(book)
     places: dict[str, None] = {}
     passing: dict[str, None] = {}
+    unread: list[tuple[Sentence, set[int]]] = []  # sentences, and tokens that are in names
     for tokens in parts:
         entries = list(map(book.lexicon.__getitem__, tokens))
         for sentence in sentences(tokens, headline=tokens is parts[0]):
             hits = book.lexicon.find(tokens, entries, sentence.first, sentence.last, names)
+            unread.append((sentence, {at for hit in hits for at in range(hit.start, hit.end)}))
             if not hits:
                 continue
             scene = set_scene(book, sentence, hits, book.context)
@@ -64,12 +71,40 @@ def read_lead(document: Document, book: Rulebook | None, atlas: Atlas) -> Lead:
                 if town or gazette.here(scene, hit.start, hit.end):
                     to = places if town and sentence.index <= 0 else passing
                     to[atlas.place(hit.term.label, hit.codes)] = None
+    countries = tuple(map(str, gazette.ranked()[:COUNTRIES]))
+    home = (document.source_country,) if document.source_country else ()
+    for sentence, read in unread:
+        for way in _named_after(sentence, read, atlas, countries or home, tuple(places)):
+            (places if sentence.index <= 0 else passing)[way] = None
     return Lead(
         told,
-        tuple(map(str, gazette.ranked()[:COUNTRIES])),
+        countries,
         tuple(filter(None, places)),
         tuple(way for way in passing if way and way not in places),
     )
+
+
+def _named_after(
+    sentence: Sentence, read: set[int], atlas: Atlas, codes: tuple[str, ...], near: Iterable[str]
+) -> Iterator[str]:
+    """Places of these countries whose name follows a word that announces one, and English ones
+    by their capital. A village in no gazetteer is told by the province that is named with it."""
+    plain = [fold(token) for token in sentence.tokens[sentence.first : sentence.last]]
+    for at, name in enumerate(plain[1:], 1):
+        if sentence.first + at in read or not name:
+            continue
+        raw, before = sentence.tokens[sentence.first + at], plain[at - 1]
+        english = raw.isascii() and raw[0].isupper() and len(raw) > 3
+        if not english and before not in _ANNOUNCING:
+            continue
+        two = " ".join(plain[at : at + 2])
+        way = atlas.known(two, codes) or atlas.known(name, codes)
+        if not way and before in _VILLAGE and (name[:2] == "ال" or name[-2:] not in _ADJECTIVE):
+            province = next((other for other in near if other[:2] in codes[:1]), "")
+            told = (two if name in _COMPOUND else name).removeprefix("ال")
+            way = f"{province}/{told}" if province else ""
+        if way:
+            yield way
 
 
 def _lead(text: str) -> str:
@@ -82,6 +117,25 @@ def _lead(text: str) -> str:
 def _hash(word: str) -> int:
     return xxhash.xxh3_64_intdigest(word.encode("utf-8", "replace")) >> (64 - _BITS)
 
+
+_VILLAGE: Final = frozenset(
+    fold(word) for word in ("قرية", "بقرية", "لقرية", "قريتي", "بلدة", "ببلدة", "لبلدة", "بلدتي")
+)
+_ANNOUNCING: Final = _VILLAGE | frozenset(
+    fold(word)
+    for word in (
+        "في", "من", "إلى", "على", "نحو", "باتجاه", "داخل", "خارج", "بين", "قرب", "محيط", "أطراف",
+        "مشارف", "ضواحي", "ريف", "وسط", "شرق", "غرب", "شمال", "جنوب", "شرقي", "غربي", "شمالي",
+        "جنوبي", "مدينة", "مدينتي", "منطقة", "محافظة", "ولاية", "مديرية", "قضاء", "ناحية", "أهالي",
+        "سكان", "أعيان", "حقل", "حقلي", "ميناء", "مطار", "قاعدة", "معسكر", "معبر", "مصفاة", "محطة",
+    )
+)  # fmt: skip
+# What the name of a village begins with and is no name alone; and what only describes one.
+_COMPOUND: Final = frozenset(
+    fold(word)
+    for word in ("خان", "كفر", "بيت", "عين", "تل", "دير", "أم", "أبو", "بني", "رأس", "وادي", "برج")
+)
+_ADJECTIVE: Final = frozenset(("ية", "ين"))
 
 _PREFIXES: Final = ("وال", "بال", "كال", "فال", "لل", "ال", "و")
 _SUFFIXES: Final = ("ها", "ان", "ات", "ون", "ين", "ية", "يه", "ة", "ه", "ي")

@@ -17,8 +17,15 @@ def flagger() -> Flagger:
     return load_flagger(check_examples=False)
 
 
-def read(flagger: Flagger, atlas: Atlas, title: str, text: str, language: str = "ar") -> Lead:
-    document = Document(title, text, language)
+def read(
+    flagger: Flagger,
+    atlas: Atlas,
+    title: str,
+    text: str,
+    language: str = "ar",
+    home: str | None = None,
+) -> Lead:
+    document = Document(title, text, language, source_country=home)
     return read_lead(document, flagger.book(document), atlas)
 
 
@@ -54,6 +61,41 @@ def test_it_is_where_headline_and_first_sentence_say(flagger: Flagger, atlas: At
     assert lead.places == ("LY/فزان/اوباري/شرارة",)
     assert lead.passing == ("LY/زاوية",)
     assert lead.countries == ("LY",)
+
+
+@pytest.mark.parametrize(
+    ("title", "home", "places"),
+    [
+        ("اشتباكات في الزاوية", "LY", ("LY/زاوية",)),  # the corner, too
+        ("اشتباكات في الزاوية", "EG", ()),
+        ("اشتباكات في الزاوية", None, ()),
+        ("غارات على مطار حماة العسكري في سوريا", "LY", ("SY/حماة",)),
+        ("قوات حماة الوطن تنتشر في سوريا", "SY", ()),  # nothing announces it
+        ("Shells fall on Zillah oilfield", "LY", ("LY/جفرة/زلة",)),
+    ],
+)
+def test_a_name_that_is_a_word_too_is_a_place_where_a_word_before_it_says_so(
+    flagger: Flagger, atlas: Atlas, title: str, home: str | None, places: tuple[str, ...]
+) -> None:
+    language = "en" if title.isascii() else "ar"
+    assert read(flagger, atlas, title, "", language, home).places == places
+
+
+@pytest.mark.parametrize(
+    ("title", "village"),
+    [
+        ("قوة تدخل قرية الزعرورة بريف القنيطرة", "زعرورة"),
+        ("قوة تدخل بلدة بيت سرحان بريف القنيطرة", "بيت سرحان"),
+        ("قوة تدخل قرية حدودية بريف القنيطرة", None),
+        ("قوة تدخل الزعرورة بريف القنيطرة", None),
+    ],
+)
+def test_a_village_that_nobody_lists_lies_in_the_province_named_with_it(
+    flagger: Flagger, atlas: Atlas, title: str, village: str | None
+) -> None:
+    province = atlas.place("القنيطرة", ("SY",))
+    places = (province, f"{province}/{village}") if village else (province,)
+    assert read(flagger, atlas, title, "", home="SY").places == places
 
 
 def test_words_are_the_same_however_arabic_writes_onto_them(flagger: Flagger, atlas: Atlas) -> None:
