@@ -156,8 +156,8 @@ def nearness(mine: Telling, other: Telling) -> str:
     """A key of `LEAST`, or APART. What both name besides (the town that two fields lie near) makes
     no one place of two."""
     if mine.places & other.places:
-        firsts = mine.first and other.first
-        apart = firsts and mine.first not in other.places and other.first not in mine.places
+        here, there = mine.places | mine.regions, other.places | other.regions
+        apart = mine.first and other.first and not (mine.first in there or other.first in here)
         return APART if apart else "same"
     if mine.places & other.regions or mine.regions & other.places:
         return "within"

@@ -60,8 +60,18 @@ class Atlas:
     def known(self, label: str, codes: Sequence[str]) -> str:
         """The way to a place that has this name in one of these countries; "" where none has."""
         plain = _plain(label)
-        known = [code for code in codes if (code, plain) in self._names]
+        name = self._same.get(plain, plain)
+        known = [c for c in codes if (c, plain) in self._names or (c, name) in self._names]
         return self.place(label, known) if known else ""
+
+    def site(self, way: str, head: str) -> str:
+        """The way to what has the name of its town, as «مطار صنعاء»; within the town, where no
+        list has it."""
+        code, town = way[:2], way.rpartition("/")[2]
+        names = ((code, f"{head} {article}{town}") for article in ("", "ال"))
+        return next(
+            (self._ways[name] for name in names if name in self._ways), way and f"{way}/{head}"
+        )
 
     def _lay(self, code: str, above: str, held: Any) -> None:
         for label in held:

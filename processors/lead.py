@@ -51,6 +51,7 @@ def read_lead(document: Document, book: Rulebook | None, atlas: Atlas) -> Lead:
     if book is None:
         return Lead(told)
     towns, capital, names = book.mask(*_PLACES), book.mask("capital"), book.mask(*_NAMES)
+    town = book.mask("town", "capital")
     gazette = Gazette(book)
     places: dict[str, None] = {}
     passing: dict[str, None] = {}
@@ -67,10 +68,13 @@ def read_lead(document: Document, book: Rulebook | None, atlas: Atlas) -> Lead:
             for hit in scene.having(towns | capital):
                 if hit.parts or not hit.term.label:
                     continue
-                town = bool(hit.mask & towns)
-                if town or gazette.here(scene, hit.start, hit.end):
-                    to = places if town and sentence.index <= 0 else passing
-                    to[atlas.place(hit.term.label, hit.codes)] = None
+                located = bool(hit.mask & towns)
+                if located or gazette.here(scene, hit.start, hit.end):
+                    to = places if located and sentence.index <= 0 else passing
+                    way = atlas.place(hit.term.label, hit.codes)
+                    if hit.mask & town and (site := _site(sentence, hit.start, hit.end)):
+                        way = atlas.site(way, site)
+                    to[way] = None
     countries = tuple(map(str, gazette.ranked()[:COUNTRIES]))
     home = (document.source_country,) if document.source_country else ()
     for sentence, read in unread:
@@ -104,7 +108,15 @@ def _named_after(
             told = (two if name in _COMPOUND else name).removeprefix("ال")
             way = f"{province}/{told}" if province else ""
         if way:
-            yield way
+            site = _site(sentence, sentence.first + at, sentence.first + at + 1)
+            yield atlas.site(way, site) if site else way
+
+
+def _site(sentence: Sentence, start: int, end: int) -> str:
+    """What has its town's name: مطار of «مطار أربيل» and Erbil airport; else ""."""
+    before = fold(sentence.tokens[start - 1]) if start > sentence.first else ""
+    after = fold(sentence.tokens[end]) if end < sentence.last else ""
+    return _SITES.get(before) or _SITES.get(before[1:]) or _SITES.get(after) or ""
 
 
 def _lead(text: str) -> str:
@@ -130,6 +142,11 @@ _ANNOUNCING: Final = _VILLAGE | frozenset(
         "سكان", "أعيان", "حقل", "حقلي", "ميناء", "مطار", "قاعدة", "معسكر", "معبر", "مصفاة", "محطة",
     )
 )  # fmt: skip
+_SITES: Final = {
+    fold(word): words.split()[0]
+    for words in ("مطار قاعدة airport airbase", "ميناء مرفأ port", "مصفاة refinery")
+    for word in words.split()
+}
 # What the name of a village begins with and is no name alone; and what only describes one.
 _COMPOUND: Final = frozenset(
     fold(word)

@@ -73,6 +73,7 @@ SHARARA = "LY/فزان/أوباري/شرارة"
         ([HARIGA, TOBRUK], [SARIR, TOBRUK], "apart"),  # the narrowest count
         (["LY/واحة", "LY/سرت"], ["LY/ظهرة", "LY/سرت"], "apart"),  # near one town
         (["LY/واحة", "LY/سرت"], ["LY/سرت"], "same"),
+        ([HARIGA, "LY/سرت"], [TOBRUK, "LY/سرت"], "same"),  # Tobruk is no other place than Hariga
         ([HARIGA], [SHARARA], "apart"),
         ([HARIGA], [], "unsaid"),
         ([HARIGA], ["TN/صفاقس"], "unsaid"),  # not where it may be one event

@@ -71,7 +71,7 @@ def test_it_is_where_headline_and_first_sentence_say(flagger: Flagger, atlas: At
         ("اشتباكات في الزاوية", "LY", ("LY/زاوية",)),  # the corner, too
         ("اشتباكات في الزاوية", "EG", ()),
         ("اشتباكات في الزاوية", None, ()),
-        ("غارات على مطار حماة العسكري في سوريا", "LY", ("SY/حماة",)),
+        ("غارات على حماة في وسط سوريا", "LY", ("SY/حماة",)),
         ("قوات حماة الوطن تنتشر في سوريا", "SY", ()),  # nothing announces it
         ("Shells fall on Zillah oilfield", "LY", ("LY/جفرة/زلة",)),
     ],
@@ -98,6 +98,25 @@ def test_a_village_that_nobody_lists_lies_in_the_province_named_with_it(
     province = atlas.place("القنيطرة", ("SY",))
     places = (province, f"{province}/{village}") if village else (province,)
     assert read(flagger, atlas, title, "", home="SY").places == places
+
+
+@pytest.mark.parametrize(
+    ("title", "place"),
+    [
+        ("مسيّرة تسقط قرب مطار أربيل", "IQ/اربيل/مطار"),
+        ("Drone falls near Erbil airport", "IQ/اربيل/مطار"),
+        ("مسيّرة تسقط في أربيل", "IQ/اربيل"),
+        ("غارة على مطار صنعاء", "YE/صنعاء/مطار صنعاء"),  # listed by this name
+        ("Raid on Sanaa airport", "YE/صنعاء/مطار صنعاء"),
+        ("قصف ميناء طبرق في ليبيا", "LY/اقليم برقة/طبرق/ميناء"),
+        ("قصف ميناء الحريقة في ليبيا", "LY/اقليم برقة/طبرق/حريقة"),  # the port's own name
+    ],
+)
+def test_an_airport_lies_in_the_town_it_is_named_after(
+    flagger: Flagger, atlas: Atlas, title: str, place: str
+) -> None:
+    lead = read(flagger, atlas, title, "", "en" if title.isascii() else "ar")
+    assert place in (*lead.places, *lead.passing)
 
 
 def test_words_are_the_same_however_arabic_writes_onto_them(flagger: Flagger, atlas: Atlas) -> None:
