@@ -27,7 +27,16 @@ LEAD: Final = 700  # characters of the text
 COUNTRIES: Final = 2  # countries kept, the most spoken of
 _BITS: Final = 24
 _PLACES: Final = ("town", "named_installation")
-_NAMES: Final = ("country", "nationality", "capital", "locative", "land", "frontier", *_PLACES)
+_NAMES: Final = (
+    "country",
+    "nationality",
+    "capital",
+    "locative",
+    "land",
+    "frontier",
+    "local_force",
+    *_PLACES,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +60,11 @@ def read_lead(document: Document, book: Rulebook | None, atlas: Atlas) -> Lead:
     if book is None:
         return Lead(told)
     towns, capital, names = book.mask(*_PLACES), book.mask("capital"), book.mask(*_NAMES)
-    town = book.mask("town", "capital")
+    town, party = book.mask("town", "capital"), book.mask("local_force")
     gazette = Gazette(book)
     places: dict[str, None] = {}
     passing: dict[str, None] = {}
+    parties: set[str] = set()  # where those are at home that fight there
     unread: list[tuple[Sentence, set[int]]] = []  # sentences, and tokens that are in names
     for tokens in parts:
         entries = list(map(book.lexicon.__getitem__, tokens))
@@ -65,6 +75,8 @@ def read_lead(document: Document, book: Rulebook | None, atlas: Atlas) -> Lead:
                 continue
             scene = set_scene(book, sentence, hits, book.context)
             gazette.note(scene)
+            for hit in scene.having(party):
+                parties.update(map(str, hit.codes))
             for hit in scene.having(towns | capital):
                 if hit.parts or not hit.term.label:
                     continue
@@ -76,6 +88,8 @@ def read_lead(document: Document, book: Rulebook | None, atlas: Atlas) -> Lead:
                         way = atlas.site(way, site)
                     to[way] = None
     countries = tuple(map(str, gazette.ranked()[:COUNTRIES]))
+    if not countries and len(parties) == 1:  # «الدعم السريع تعلن هدنة»
+        countries = tuple(parties)
     home = (document.source_country,) if document.source_country else ()
     for sentence, read in unread:
         for way in _named_after(sentence, read, atlas, countries or home, tuple(places)):

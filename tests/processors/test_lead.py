@@ -84,6 +84,22 @@ def test_a_name_that_is_a_word_too_is_a_place_where_a_word_before_it_says_so(
 
 
 @pytest.mark.parametrize(
+    ("title", "countries"),
+    [
+        ("الدعم السريع تعلن هدنة", ("SD",)),
+        ("الحوثيون يرفضون الهدنة", ("YE",)),
+        ("حماس والحوثيون يرفضون الهدنة", ()),
+        ("الدعم السريع تهاجم من تشاد", ("TD",)),
+        ("المسلحون يعلنون هدنة", ()),
+    ],
+)
+def test_where_no_country_is_named_it_is_where_the_party_is_at_home(
+    flagger: Flagger, atlas: Atlas, title: str, countries: tuple[str, ...]
+) -> None:
+    assert read(flagger, atlas, title, "").countries == countries
+
+
+@pytest.mark.parametrize(
     ("title", "village"),
     [
         ("قوة تدخل قرية الزعرورة بريف القنيطرة", "زعرورة"),
