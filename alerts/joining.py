@@ -45,8 +45,9 @@ SAME_HAND: Final = -0.02
 SAME_MOVE: Final = -0.015  # when one and the same foreign force does the same, the place not told
 OTHER_MOVE: Final = 0.3  # more, when a foreign force does something else, not at the same place
 A_DAY: Final = 0.015  # more for each day between
-STRIKE_A_DAY: Final = 0.055  # of strikes not at the same place: the next one is another
+STRIKE_A_DAY: Final = 0.045  # of strikes not at the same place: the next one is another
 FLOOR: Final = -0.03  # how much one article can speak against the others
+ELSEWHERE: Final = -0.05  # how much one of another place does
 TELLING: Final = 4  # articles of a story that count, the nearest
 
 
@@ -142,7 +143,7 @@ def choose(
         if not scored:
             continue
         nearest = sorted(scored, reverse=True)[:TELLING]
-        over = sum(max(each, FLOOR) for each, _ in nearest) / len(nearest)
+        over = sum(each for each, _ in nearest) / len(nearest)
         over -= _a_day(mine, candidate.told[nearest[0][1]][0]) * (candidate.gap / timedelta(days=1))
         rank = (round(over, 2), bool(actors & candidate.actors), candidate.story.id)
         if over >= 0 and (best is None or rank > best):
@@ -180,7 +181,7 @@ def _over(mine: Telling, other: Telling, alike: float | None) -> float | None:
     if foreign and not (where in ("same", "within") or hands or one_news):
         return None
     if where == APART:
-        return FLOOR
+        return ELSEWHERE
     least = LEAST[where]
     if hands:
         least += SAME_HAND
@@ -190,7 +191,7 @@ def _over(mine: Telling, other: Telling, alike: float | None) -> float | None:
         least += SAME_MOVE if hands and where in ("passing", "nowhere", "unsaid") else 0.0
     elif mine.moves and other.moves and where != "same":
         least += OTHER_MOVE
-    return (UNCOMPARED if alike is None else alike) - least
+    return max(FLOOR, (UNCOMPARED if alike is None else alike) - least)
 
 
 def _a_day(mine: Telling, other: Telling) -> float:
