@@ -28,15 +28,9 @@ COUNTRIES: Final = 2  # countries kept, the most spoken of
 _BITS: Final = 24
 _PLACES: Final = ("town", "named_installation")
 _NAMES: Final = (
-    "country",
-    "nationality",
-    "capital",
-    "locative",
-    "land",
-    "frontier",
-    "local_force",
-    *_PLACES,
-)
+    "country", "nationality", "capital", "locative", "land", "frontier", "local_force",
+    "strike_verb", "strike_noun", *_PLACES,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +46,17 @@ class Lead:
 
 def read_lead(document: Document, book: Rulebook | None, atlas: Atlas) -> Lead:
     """Headline and lead by the names that the rules of its language know. A capital, which may
-    stand for its government, is named in passing, and only where it is named as a place."""
+    stand for its government, counts only where it is named as a place, and is named in passing
+    unless a headline tells of strikes there."""
     title, text = document.title[:LEAD], _lead(document.text)
     parts = (words(title), words(text))
     stems = {_stem(fold(token)) for tokens in parts for token in tokens}
     told = tuple(sorted(_hash(stem) for stem in stems if len(stem) > 2 or stem.isdigit()))
     if book is None:
         return Lead(told)
-    towns, capital, names = book.mask(*_PLACES), book.mask("capital"), book.mask(*_NAMES)
+    names, listed, capital = book.mask(*_NAMES), book.mask(*_PLACES), book.mask("capital")
     town, party = book.mask("town", "capital"), book.mask("local_force")
+    strike = book.mask("strike_verb", "strike_noun")
     gazette = Gazette(book)
     places: dict[str, None] = {}
     passing: dict[str, None] = {}
@@ -75,18 +71,18 @@ def read_lead(document: Document, book: Rulebook | None, atlas: Atlas) -> Lead:
                 continue
             scene = set_scene(book, sentence, hits, book.context)
             gazette.note(scene)
-            for hit in scene.having(party):
-                parties.update(map(str, hit.codes))
-            for hit in scene.having(towns | capital):
+            parties.update(str(code) for hit in scene.having(party) for code in hit.codes)
+            struck = sentence.index < 0 and bool(scene.mask & strike)
+            for hit in scene.having(listed | capital):
                 if hit.parts or not hit.term.label:
                     continue
-                located = bool(hit.mask & towns)
-                if located or gazette.here(scene, hit.start, hit.end):
-                    to = places if located and sentence.index <= 0 else passing
-                    way = atlas.place(hit.term.label, hit.codes)
-                    if hit.mask & town and (site := _site(sentence, hit.start, hit.end)):
-                        way = atlas.site(way, site)
-                    to[way] = None
+                if not hit.mask & listed and not gazette.here(scene, hit.start, hit.end):
+                    continue
+                way = atlas.place(hit.term.label, hit.codes)
+                if hit.mask & town and (site := _site(sentence, hit.start, hit.end)):
+                    way = atlas.site(way, site)
+                said = struck or (hit.mask & listed and sentence.index <= 0)
+                (places if said else passing)[way] = None
     countries = tuple(map(str, gazette.ranked()[:COUNTRIES]))
     if not countries and len(parties) == 1:  # «الدعم السريع تعلن هدنة»
         countries = tuple(parties)

@@ -117,6 +117,21 @@ def test_a_village_that_nobody_lists_lies_in_the_province_named_with_it(
 
 
 @pytest.mark.parametrize(
+    ("title", "struck"),
+    [
+        ("غارات عنيفة في صنعاء", True),
+        ("طائرات تقصف صنعاء", True),
+        ("محادثات هدنة في صنعاء", False),
+        ("صنعاء تندد بغارات على الحديدة", False),
+    ],
+)
+def test_a_capital_is_the_place_of_strikes_that_a_headline_tells_of(
+    flagger: Flagger, atlas: Atlas, title: str, struck: bool
+) -> None:
+    assert ("YE/صنعاء" in read(flagger, atlas, title, "").places) == struck
+
+
+@pytest.mark.parametrize(
     ("title", "place"),
     [
         ("مسيّرة تسقط قرب مطار أربيل", "IQ/اربيل/مطار"),
