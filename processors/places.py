@@ -46,6 +46,7 @@ class Gazette:
         self.named: set[str] = set()  # countries spoken of otherwise than by a town
         self.towns: dict[str, set[int]] = defaultdict(set)
         self.written: dict[str, None] = {}  # where the report was written, if it says so
+        self.sides: dict[str, None] = {}  # homes of the parties that are named
         self.weights: dict[str, float] = defaultdict(float)
         self.located_weights: dict[str, float] = defaultdict(float)
 
@@ -59,6 +60,8 @@ class Gazette:
             for code in hit.term.theatre:  # «تحالف دعم الشرعية»: news of Yemen
                 self.named.add(code)
                 self.weights[code] += factor * 0.5
+            if hit.mask & self.party:
+                self.sides.update(dict.fromkeys(hit.codes))
             if not hit.mask & (self.place | self.adjective):
                 continue
             if self._is_beyond(hit, scene):
@@ -94,7 +97,8 @@ class Gazette:
 
     def weighed(self, codes: tuple[str, ...], hosts: AbstractSet[str]) -> tuple[str, ...]:
         """Of the countries that a sentence names those that the article speaks of most; another
-        instead of a host («في الدوحة») where it speaks of another about as much."""
+        instead of a host («في الدوحة») where it speaks of another about as much, or names a party
+        of another («رد حماس»)."""
         if not codes:
             return ()
         most = max(self.weights.get(code, 0.0) for code in codes)
@@ -103,7 +107,9 @@ class Gazette:
         if others:
             return others
         other = next((code for code in self.ranked() if code not in hosts), "")
-        return (other,) if other and self.weights.get(other, 0.0) >= HOSTED * most else codes
+        if self.weights.get(other, 0.0) < HOSTED * most:
+            other = next((code for code in self.sides if code not in hosts), "")
+        return (other,) if other else codes
 
     def _is_located(self, hit: Hit, scene: Scene) -> bool:
         """Whether a place is named as a place: «في ليبيا», «بطرابلس», «شمال سوريا», «الأراضي
