@@ -17,6 +17,7 @@ from processors.compiler import compile_language
 from processors.errors import RuleError
 from processors.events import Found, Part, events, make_flag
 from processors.evidence import Evidence
+from processors.lexicon import Hit
 from processors.matching import Match, Scene, matches
 from processors.modality import PURPOSE, REFUSED
 from processors.places import Gazette
@@ -139,16 +140,15 @@ class Flagger:
         rule = match.rule
         if rule.foreign >= 0:
             return gazette.theatre(match.pieces[rule.foreign], match.scene) or ()
-        own = tuple(
-            dict.fromkeys(
-                code for hit in match.pieces if hit.mask & gazette.place for code in hit.codes
-            )
-        )
-        if own:
-            return own
-        here = gazette.here(match.scene, 0, 1 << 30)
-        if here:
-            return here
+        places = [hit for hit in match.pieces if hit.mask & gazette.place]
+        # «الجزائر تنفي إرسال قوات إلى ليبيا»: a state is no place before one is named.
+        for own in (
+            codes(hit for hit in places if gazette.is_place(hit, match.scene)),
+            gazette.here(match.scene, 0, 1 << 30),
+            codes(places),
+        ):
+            if own:
+                return own
         return tuple(gazette.ranked()[:1])
 
     def examples(self) -> Iterable[tuple[Rule, Word, bool, bool]]:
@@ -175,6 +175,10 @@ class Flagger:
             if due != fired:
                 verb = "does not fire on" if due else "fires on"
                 raise text.error(f"rule {rule.id} {verb} its example", reason="example")
+
+
+def codes(hits: Iterable[Hit]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(code for hit in hits for code in hit.codes))
 
 
 def _overridden(theme: Theme, found: list[Found]) -> list[Found]:

@@ -70,7 +70,7 @@ class Gazette:
                 self.written.update(dict.fromkeys(hit.codes))
                 continue
             share = 0.5 if hit.mask & self.adjective else 1.0
-            located = self._is_located(hit, scene)
+            located = self.is_place(hit, scene)
             if located:
                 share += 0.5
             for code in hit.codes:
@@ -111,7 +111,7 @@ class Gazette:
             other = next((code for code in self.sides if code not in hosts), "")
         return (other,) if other else codes
 
-    def _is_located(self, hit: Hit, scene: Scene) -> bool:
+    def is_place(self, hit: Hit, scene: Scene) -> bool:
         """Whether a place is named as a place: «في ليبيا», «بطرابلس», «شمال سوريا», «الأراضي
         السورية»."""
         if hit.flags & IN or hit.mask & self.located:
@@ -137,7 +137,7 @@ class Gazette:
         for hit in scene.having(self.place):
             if hit.start < max(start, scene.dateline) or hit.start >= end or hit.parts:
                 continue
-            if self._is_located(hit, scene):
+            if self.is_place(hit, scene):
                 codes.update(dict.fromkeys(hit.codes))
         return tuple(codes)
 
@@ -213,7 +213,7 @@ class Gazette:
                 continue
             if hit.mask & self.party:
                 bare.append(hit)
-            elif self._is_located(hit, scene):
+            elif self.is_place(hit, scene):
                 located.append(hit)
             elif hit.mask & self.adjective and not hit.mask & self.place:
                 adjectives.append(hit)
