@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ class Flagger:
         """The flags of a document taken apart."""
         found: list[Found] = []
         for theme in reading.book.themes:
-            found += self.found(reading, theme)
+            found += _at_home(self.found(reading, theme))
         evidence = Evidence(reading.book)
         thresholds = {theme.name: theme.threshold for theme in reading.book.themes}
         flags = []
@@ -175,6 +176,25 @@ class Flagger:
             if due != fired:
                 verb = "does not fire on" if due else "fires on"
                 raise text.error(f"rule {rule.id} {verb} its example", reason="example")
+
+
+def _at_home(found: list[Found]) -> list[Found]:
+    """Of matches of one theme: the home of a force that is told to act elsewhere is not where it
+    acts («موسكو تنفي» beside «روس في ليبيا»)."""
+    homes = {
+        code
+        for item in found
+        if item.match.rule.foreign >= 0
+        for code in item.match.pieces[item.match.rule.foreign].codes
+    }
+    away = tuple(dict.fromkeys(c for item in found for c in item.countries if c not in homes))
+    if not away:
+        return found
+    return [
+        item if item.match.rule.foreign >= 0 or homes.isdisjoint(item.countries)
+        else replace(item, countries=tuple(c for c in item.countries if c not in homes) or away[:1])
+        for item in found
+    ]  # fmt: skip
 
 
 def codes(hits: Iterable[Hit]) -> tuple[str, ...]:

@@ -151,6 +151,21 @@ def test_a_truce_signed_abroad_is_not_the_hosts(flagger: Flagger) -> None:
     assert found(flagger, alone)["ceasefire", "agreed"].countries == ("TR",)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "الجزائر تنفي إرسال وحدات عسكرية إلى ليبيا.",
+        "قصفت طائرات رواندية مواقع للجيش في شرق الكونغو. ونفت رواندا مشاركة قواتها في القتال.",
+    ],
+)
+def test_the_home_of_a_force_that_is_denied_is_not_where_it_acts(
+    flagger: Flagger, text: str
+) -> None:
+    flags = [f for f in flagger.flag(Document("", text, "ar")) if f.theme == "foreign_force"]
+    assert flags
+    assert {code for flag in flags for code in flag.countries} <= {"LY", "CD"}
+
+
 def test_two_events_in_two_countries_are_two_flags(flagger: Flagger) -> None:
     text = "قصفت طائرات تركية مواقع في شمال العراق. وشنت طائرات حربية روسية غارات في إدلب."
     flags = [f for f in flagger.flag(Document("", text, "ar")) if f.development == "strike"]
