@@ -67,11 +67,11 @@ class Atlas:
     def site(self, way: str, head: str) -> str:
         """The way to what has the name of its town, as «مطار صنعاء»; within the town, where no
         list has it."""
-        code, town = way[:2], way.rpartition("/")[2]
-        names = ((code, f"{head} {article}{town}") for article in ("", "ال"))
-        return next(
-            (self._ways[name] for name in names if name in self._ways), way and f"{way}/{head}"
-        )
+        town = way.rpartition("/")[2]
+        if not way or town.startswith(head):
+            return way
+        names = ((way[:2], f"{head} {article}{town}") for article in ("", "ال"))
+        return next((self._ways[name] for name in names if name in self._ways), f"{way}/{head}")
 
     def _lay(self, code: str, above: str, held: Any) -> None:
         for label in held:

@@ -105,7 +105,7 @@ def _named_after(
     by their capital. A village in no gazetteer is told by the province that is named with it."""
     plain = [fold(token) for token in sentence.tokens[sentence.first : sentence.last]]
     for at, name in enumerate(plain[1:], 1):
-        if sentence.first + at in read or not name:
+        if sentence.first + at in read or not name or name in _ANNOUNCING:
             continue
         raw, before = sentence.tokens[sentence.first + at], plain[at - 1]
         english = raw.isascii() and raw[0].isupper() and len(raw) > 3
