@@ -1,5 +1,6 @@
 """What a flag shows: spans, the sentence, who says it, names, quantities."""
 
+import re
 from collections.abc import Iterable
 from typing import Literal
 
@@ -11,6 +12,7 @@ from processors.text import PAUSE, QUOTES, STOP, Sentence
 from streams.records import Quantity, Span
 
 MAX_QUOTE_CHARS = 700
+_AND_THE = re.compile(r"وال\w\w")
 MAX_SPEAKER_WORDS = 9
 
 
@@ -19,7 +21,9 @@ class Evidence:
         mask = book.mask
         self._book = book
         self._speech = mask("speech")
-        self._that = mask("that")
+        self._that = mask("that", "said_next")
+        self._opinion = mask("opinion")
+        self._relative = mask("relative")
         self._aside = mask("aside")
         self._act = mask("call", "denial", "refusal")
         self._who = mask(
@@ -70,35 +74,53 @@ class Evidence:
         مطلعة قالت إن»)."""
         scene = match.scene
         stops = {hit.start for hit in scene.having(self._that)}
+        whether = {hit.start for hit in scene.having(self._book.mask("that"))}
         stops |= {piece.start for piece in match.pieces}
+        stops |= {hit.start for hit in scene.having(self._relative)}
+        headline = scene.sentence.index < 0
         asides = {hit.start: hit.end for hit in scene.having(self._aside)}
         # «دعا فلان إلى», «نفت موسكو وجود»: who says it stands before the first other word known.
         other = {hit.start for hit in scene.hits if not hit.mask & self._who}
         for hit in scene.having(self._speech | self._act):
             asked = not hit.mask & self._speech
-            if asked:
-                stops = stops | other
-            elif any(piece.start <= hit.start < piece.end for piece in match.pieces):
+            if not asked and any(p.start <= hit.start < p.end for p in match.pieces):
                 continue
-            first = hit.end
-            while first in asides:
-                first = asides[first]
-            last = first
-            while last < scene.sentence.last and not self._ends(tokens[last], last, stops):
-                last += 1
-            if last == first and not asked and tokens[last : last + 1] != [":"]:
-                last = hit.start
-                first = last
-                floor = max(scene.sentence.first, last - MAX_SPEAKER_WORDS)
-                while first > floor and not self._ends(tokens[first - 1], first - 1, stops):
-                    first -= 1
+            if headline and hit.start > scene.sentence.first:
+                # «موسكو تعلن انسحاب»: a headline names who says it first.
+                first, last = self._before(hit.start, scene, tokens, stops)
+            else:
+                until = stops | other if asked else stops
+                first = hit.end
+                while first in asides:
+                    first = asides[first]
+                last = first
+                while last < scene.sentence.last and not self._ends(tokens[last], last, until):
+                    last += 1
+                if hit.mask & self._opinion and last not in whether:
+                    continue
+                if last == first and not asked and tokens[last : last + 1] != [":"]:
+                    first, last = self._before(hit.start, scene, tokens, stops)
             if first < last <= first + MAX_SPEAKER_WORDS:
                 end = last - 1
                 said = raw[starts[first] : starts[end] + len(tokens[end])]
                 said = said.strip("".join(QUOTES) + " ")
+                if _AND_THE.match(said):
+                    said = said[1:]
                 if said:
                     return said
         return None
+
+    def _before(
+        self, verb: int, scene: Scene, tokens: list[str], stops: set[int]
+    ) -> tuple[int, int]:
+        """The words before a verb of saying, from the last «وال…» on."""
+        first = verb
+        floor = max(scene.sentence.first, verb - MAX_SPEAKER_WORDS)
+        while first > floor and not self._ends(tokens[first - 1], first - 1, stops):
+            first -= 1
+            if _AND_THE.match(tokens[first]):
+                break
+        return first, verb
 
     @staticmethod
     def _ends(token: str, at: int, stops: set[int]) -> bool:

@@ -152,6 +152,32 @@ def test_a_truce_signed_abroad_is_not_the_hosts(flagger: Flagger) -> None:
 
 
 @pytest.mark.parametrize(
+    ("title", "text", "speaker"),
+    [
+        (
+            "",
+            "وفق ما أفاد به سكان محليون قصفت طائرات تركية قرى في ريف دهوك العراقية.",
+            "سكان محليون",
+        ),
+        ("", "أعلن البنتاغون عن ضربات أمريكية على مواقع في شرق سوريا.", "البنتاغون"),
+        ("", "نفت أنقرة مؤكدة حرصها على السلام قصف طائرات تركية قرى في العراق.", "أنقرة"),
+        (
+            "",
+            "قصفت طائرات روسية إدلب، ما أدى إلى مقتل ما لا يقل عن 52 شخصا في المدينة السورية.",
+            None,
+        ),
+        ("جوبا تعلن سيطرة قواتها على حقل هجليج السوداني", "", "جوبا"),
+        ("", "شنت طائرات أمريكية غارات على صنعاء، واعتبر ذلك خرقا للسيادة اليمنية.", None),
+    ],
+)
+def test_who_says_it_is_a_name_and_no_more(
+    flagger: Flagger, title: str, text: str, speaker: str | None
+) -> None:
+    flags = flagger.flag(Document(title, text, "ar"))
+    assert flags and {flag.speaker for flag in flags} == {speaker}
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "الجزائر تنفي إرسال وحدات عسكرية إلى ليبيا.",
