@@ -18,6 +18,7 @@ REFUSAL_REACH: Final = 3
 YEAR_REACH: Final = 8
 EARLIEST_NOW: Final = 2010  # no feed is older: a text that names only earlier years looks back
 MARKER_REACH: Final = 10
+UNDERGONE_REACH: Final = 6
 ATTACKS: Final = {"attacked", "strike"}
 REFUSED: Final = "refused"  # what is refused has not happened; a theme may say what it is then
 PURPOSE: Final = "purpose"  # striven for; where a theme makes nothing of it, what it says holds
@@ -49,11 +50,14 @@ class Modality:
         self._denial = mask("denial")
         self._refusal = mask("refusal")
         self._past = mask("past")
+        self._met_with = mask("met_with")
+        self._undergone = mask("undergone")
         self._unit = mask("unit")
         self._background = mask("background")
         self._was = mask("recalled_was")
         self._which = mask("relative")
         self._then = mask("recalled_when")
+        self._since = mask("recalled_since")
         self._markers = (
             ("conditional", mask("conditional")),
             ("called_for", mask("call")),
@@ -104,23 +108,34 @@ class Modality:
                 return REFUSED, _FACTORS["denied"]
         if rule.reads_as is not None:
             return rule.reads_as, 1.0
-        if trigger.flags & TO:  # للتوصل إلى هدنة: what is striven for
+        for hit in scene.having(self._met_with):
+            if (
+                0 <= hit.start - trigger.end <= MARKER_REACH
+                and scene.clause_of(hit.start) == clause
+            ):
+                return "conditional", _FACTORS["conditional"]
+        if trigger.flags & TO and not self._is_undergone(match):  # للتوصل إلى هدنة: striven for
             return PURPOSE, _FACTORS["expected"]
         if trigger.flags & WILL:
             return "expected", _FACTORS["expected"]
         for status, mask in self._markers:
             for hit in scene.having(mask):
                 if (
-                    _before(hit, trigger, MARKER_REACH)
+                    (_before(hit, trigger, MARKER_REACH) or _ends_in(hit, trigger))
                     and (status == "called_for" or scene.clause_of(hit.start) == clause)
                     and not _piece_of(hit, match)
                 ):
                     return status, _FACTORS[status]
         return ("reported" if scene.mask & self._speech else "asserted"), 1.0
 
+    def _is_undergone(self, match: Match) -> bool:
+        """Whether the ل before a trigger is that of what came upon somebody: «تعرضت لقصف»."""
+        scene, trigger = match.scene, match.trigger
+        return any(_before(hit, trigger, UNDERGONE_REACH) for hit in scene.having(self._undergone))
+
     def recalls(self, match: Match) -> bool:
         """Whether a match looks like what an article recalls beside its news: «وكانت … أغلقت»,
-        «التي قصفت …», «في مايو». Told alone it is as often the news itself."""
+        «التي قصفت …», «في مايو», «بعد أيام من قصف …». Told alone it is as often the news itself."""
         scene = match.scene
         first = scene.sentence.first
         dated = bool(scene.mask & self._then) or any(
@@ -130,6 +145,10 @@ class Modality:
             return True
         if any(hit.end == match.start for hit in scene.having(self._which)):
             return True
+        clause = scene.clause_of(match.trigger.start)
+        for hit in scene.having(self._since):
+            if hit.end <= match.trigger.start and scene.clause_of(hit.start) == clause:
+                return True
         if match.rule.development in ATTACKS:
             return False  # «وكان الميناء تعرض لهجوم» tells why what is told has come about
         begins = any(hit.start <= first + 1 for hit in scene.having(self._was))
@@ -176,6 +195,11 @@ class Modality:
 
 def _before(hit: Hit, trigger: Hit, reach: int) -> bool:
     return 0 <= trigger.start - hit.end <= reach
+
+
+def _ends_in(hit: Hit, trigger: Hit) -> bool:
+    """Whether a marker is told with the trigger: «على القوات الأجنبية الخروج»."""
+    return hit.start < trigger.start and hit.end == trigger.end
 
 
 def _piece_of(hit: Hit, match: Match) -> bool:

@@ -82,6 +82,27 @@ def test_the_headline_tells_where(flagger: Flagger) -> None:
         ("دعت الأمم المتحدة إلى هدنة في ليبيا.", ("ceasefire", "called_for"), "called_for"),
         ("قال متحدث إن محتجين أغلقوا حقل الشرارة.", ("oil_field", "halted"), "reported"),
         ("من المقرر أن تعلن الأطراف هدنة في تعز.", ("ceasefire", "agreed"), "expected"),
+        (
+            "على القوات التركية الخروج من سوريا.",
+            ("foreign_force", "withdrawal_called"),
+            "called_for",
+        ),
+        (
+            "مدد البرلمان المهمة على أن تنسحب القوات التركية من سوريا.",
+            ("foreign_force", "withdrawn"),
+            "expected",
+        ),
+        ("تعرض مطار دمشق لقصف إسرائيلي.", ("foreign_force", "strike"), "asserted"),
+        (
+            "حذر من أن أي هجوم أميركي على سوريا سيقابل برد.",
+            ("foreign_force", "threatened"),
+            "conditional",
+        ),
+        (
+            "لم يتضح ما إذا قصفت طائرات تركية مواقع في سوريا.",
+            ("foreign_force", "strike"),
+            "asserted",
+        ),
     ],
 )
 def test_status(flagger: Flagger, text: str, key: tuple[str, str], status: str) -> None:
@@ -419,6 +440,8 @@ CLOSED = "أغلق محتجون ميناء الزويتينة النفطي ال�
         (CLOSED + "وقال مهندس إن الإنتاج في حقل الشرارة استؤنف في مايو.", {"halted"}),
         (CLOSED + "وقال مهندس إن الإنتاج في حقل الشرارة استؤنف.", {"halted", "resumed"}),
         (CLOSED + "وكان حقل الشرارة تعرض لهجوم مسلح.", {"halted", "attacked"}),
+        (CLOSED + "وجاء ذلك بعد أيام من هجوم مسلح على حقل الشرارة.", {"halted"}),
+        (CLOSED + "وجاء ذلك بعد ساعات من هجوم مسلح على حقل الشرارة.", {"halted", "attacked"}),
         ("وكانت المؤسسة استأنفت الإنتاج في حقل الشرارة.", {"resumed"}),
     ],
 )

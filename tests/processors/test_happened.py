@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.happened import dated, when
@@ -131,6 +131,7 @@ WORDS = st.sampled_from(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.lists(WORDS | st.text(max_size=8), max_size=20))
 def test_no_text_breaks_it(pieces: list[str]) -> None:
     sentence = "قصفت " + " ".join(pieces)
