@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from alerts.events import Scope, Told, folded
+from alerts.events import Scope, Told
 from streams.records import Report, Story, StoryArticle
 
 FOLLOWS: Final = timedelta(days=4)  # from a story's last article to the next
@@ -83,10 +83,7 @@ def telling(article: Report | StoryArticle, its: Scope) -> Telling:
     if isinstance(article, Report) and at_home:
         sure = frozenset(filter(None, [article.country]))
     countries = sure.union(article.countries)
-    if article.words:
-        named = {way for way in article.places if way[:2] in countries}
-    else:  # a record of before leads were read
-        named = {f"{code}/{folded(name)}" for code in sure for name in its.places}
+    named = {way for way in article.places if way[:2] in countries}
     held = {way[:at] for way in named for at, mark in enumerate(way) if mark == "/" and at > 2}
     narrow = named - held
     return Telling(

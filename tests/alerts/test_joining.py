@@ -125,7 +125,8 @@ def test_the_farther_apart_the_more_alike_words_must_be(
 def moved(development: str, *countries: str) -> Telling:
     """An article on a foreign force that tells no place."""
     flag = make_flag(theme="foreign_force", development=development)
-    return telling(make_report(words=(1, 2, 3), countries=("LY", *countries)), scope([flag]))
+    report = make_report(words=(1, 2, 3), countries=("LY", *countries), places=())
+    return telling(report, scope([flag]))
 
 
 def test_a_force_that_leaves_is_not_one_that_comes() -> None:
@@ -137,7 +138,7 @@ def test_a_force_that_leaves_is_not_one_that_comes() -> None:
 
 def test_in_another_language_something_else_of_the_whole_country_is_not_the_same() -> None:
     english = telling(
-        make_report(words=(1, 2, 3), countries=("LY",), language="en"),
+        make_report(words=(1, 2, 3), countries=("LY",), places=(), language="en"),
         scope([make_flag(theme="foreign_force", development="withdrawn")]),
     )
     assert _chosen(english, moved("withdrawn"), None)

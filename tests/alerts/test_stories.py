@@ -122,7 +122,7 @@ def test_a_report_on_the_same_place_joins_and_says_why() -> None:
     desk.read("a1", attacked(actors=("فاغنر",)))
     desk.read("a2", attacked(actors=("فاغنر",)), hours=5)
     assert desk.story.articles[1].why == (
-        "same theme (oil_field), same country (LY), same place (واحه), same actor (فاغنر); "
+        "same theme (oil_field), same country (LY), same place (الواحة), same actor (فاغنر); "
         "words not compared; 5 h apart"
     )
 

@@ -53,7 +53,7 @@ def make_flag(**changes: Any) -> Flag:
 
 
 def make_report(article_id: str = "a1", **changes: Any) -> Report:
-    """Fresh news on an oil field of its own, with a text of its own."""
+    """Fresh news on an oil field of its own, with a text of its own; it is where its flags are."""
     seed = sum(map(ord, article_id)) * 1_000_003
     seen = changes.get("seen", NOW)
     fields: dict[str, Any] = {
@@ -69,7 +69,12 @@ def make_report(article_id: str = "a1", **changes: Any) -> Report:
         "sketch": tuple(seed + n for n in range(40)),
         "flags": (make_flag(places=(f"حقل {article_id}",)),),
     }
-    return Report(**{**fields, **changes})
+    fields |= changes
+    fields.setdefault(
+        "places",
+        tuple(f"{c}/{name}" for f in fields["flags"] for c in f.countries for name in f.places),
+    )
+    return Report(**fields)
 
 
 def make_alert(**changes: Any) -> Alert:

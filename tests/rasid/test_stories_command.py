@@ -101,7 +101,7 @@ def test_stories_are_listed_and_shown_with_what_is_independent(
         ("desk", "opened", "sent"), ("desk", "confirmed", "sent"),
     ]  # fmt: skip
     shown = run(config, "stories", "show", listed["id"][:6]).stdout
-    assert "same place (واحه)" in shown
+    assert "same place (الواحة)" in shown
     missing = run(config, "stories", "show", "ffff")
     assert missing.exit_code == 1
 
