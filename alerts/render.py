@@ -43,10 +43,14 @@ class Manner:
     languages: tuple[Language, ...] = ("ar", "en")
     timezone: str = "UTC"
 
-    def say(self, arabic: str, english: str) -> str:
-        """Our own words in the receiver's language, in both where it has both."""
+    def pick(self, arabic: str, english: str) -> tuple[str, ...]:
+        """Our own words in each of the receiver's languages, those that are alike once."""
         said = {"ar": arabic, "en": english}
-        return " · ".join(dict.fromkeys(said[language] for language in self.languages))
+        return tuple(dict.fromkeys(said[language] for language in self.languages))
+
+    def say(self, arabic: str, english: str) -> str:
+        """The same in one line."""
+        return " · ".join(self.pick(arabic, english))
 
 
 PLAIN: Final = Manner()
@@ -108,8 +112,7 @@ class Message:
     @property
     def summaries(self) -> tuple[str, ...]:
         """What happened, in each of the receiver's languages."""
-        by_language = {"ar": self.summary_ar, "en": self.summary_en}
-        return tuple(dict.fromkeys(by_language[each] for each in self.manner.languages))
+        return self.manner.pick(self.summary_ar, self.summary_en)
 
     @property
     def dated(self) -> str:
@@ -172,34 +175,30 @@ def _own_words(alert: Alert) -> tuple[str, str] | None:
 
 
 def _entry(line: Line, manner: Manner) -> Entry:
-    states = [_state(state) for state in line.states[-2:]]
-    summary = {
-        "ar": " ← ".join(arabic for arabic, _ in states),
-        "en": " → ".join(english for _, english in states),
-    }
-    theme = theme_label(line.states[-1].theme) if line.states else ("", "")
-    names = {"ar": theme[0], "en": theme[1]}
-    countries = [country_label(code) for code in line.countries[:LISTED]]
-    where = {
-        "ar": "، ".join(arabic for arabic, _ in countries),
-        "en": ", ".join(english for _, english in countries),
-    }
-    told = [
-        f"{names[each]}: {summary[each]}" + (f" — {where[each]}" if where[each] else "")
-        for each in manner.languages
-        if summary[each]
-    ]
     if line.story_id and not line.states:
-        told = [manner.say(*WITHDRAWN)]
+        told = WITHDRAWN
+    else:
+        told = (_standing(line, 0, " ← ", "، "), _standing(line, 1, " → ", ", "))
     why = WHY.get(line.why, ("", ""))
     return Entry(
         id=clean(line.alert_id[:8], 8),
         headline=clean(line.title, HEADLINE) or "—",
-        summary=" · ".join(isolate(clean(each, 2 * NAME)) for each in told),
+        summary=" · ".join(isolate(clean(each, 2 * NAME)) for each in manner.pick(*told) if each),
         source=clean(line.source_name, NAME),
         tellers=_tellers(line, manner),
         why=manner.say(*why) if why[0] else "",
         href=safe_href(line.url),
+    )
+
+
+def _standing(line: Line, language: int, then: str, comma: str) -> str:
+    """How a story stands, and where, in Arabic (0) or English (1); nothing where none is told."""
+    if not line.states:
+        return ""
+    states = then.join(_state(state)[language] for state in line.states[-2:])
+    where = comma.join(country_label(code)[language] for code in line.countries[:LISTED])
+    return f"{theme_label(line.states[-1].theme)[language]}: {states}" + (
+        f" — {where}" if where else ""
     )
 
 
@@ -216,26 +215,20 @@ def _news(part: StoryPart, manner: Manner) -> list[str]:
     match part.kind:
         case "changed":
             states = [_state(state) for state in part.states[-3:]]
-            said = {
-                "ar": f"تغيّر: {' ← '.join(arabic for arabic, _ in states)}",
-                "en": f"Changed: {' → '.join(english for _, english in states)}",
-            }
+            arabic = f"تغيّر: {' ← '.join(ar for ar, _ in states)}"
+            english = f"Changed: {' → '.join(en for _, en in states)}"
         case "confirmed":
-            said = {
-                "ar": f"أكّده مصدر مستقل آخر؛ عدد المصادر المستقلة: {part.independent}",
-                "en": f"Confirmed by another independent source: {part.independent} now",
-            }
+            arabic = f"أكّده مصدر مستقل آخر؛ عدد المصادر المستقلة: {part.independent}"
+            english = f"Confirmed by another independent source: {part.independent} now"
         case "corrected":
             states = [_state(state) for state in part.struck[:LISTED]]
-            said = {
-                "ar": f"تصحيح: لم يعد أحد يقول: {'، '.join(arabic for arabic, _ in states)}"
-                + ("" if part.states else "؛ سُحب الخبر"),
-                "en": f"Corrected: nobody says any more: {', '.join(en for _, en in states)}"
-                + ("" if part.states else "; the story is withdrawn"),
-            }
+            arabic = f"تصحيح: لم يعد أحد يقول: {'، '.join(ar for ar, _ in states)}"
+            english = f"Corrected: nobody says any more: {', '.join(en for _, en in states)}"
+            if not part.states:
+                arabic, english = f"{arabic}؛ سُحب الخبر", f"{english}; the story is withdrawn"
         case _:
             return []
-    return [clean(said[language], HEADLINE) for language in manner.languages]
+    return [clean(line, HEADLINE) for line in manner.pick(arabic, english)]
 
 
 def _state(state: State) -> tuple[str, str]:
@@ -278,9 +271,7 @@ def _item(flag: Flag, manner: Manner) -> Item:
         development=clean(flag.development, NAME),
         what_ar=what_ar,
         what_en=what_en,
-        what=" · ".join(
-            {"ar": isolate(what_ar), "en": isolate(what_en)}[each] for each in manner.languages
-        ),
+        what=manner.say(isolate(what_ar), isolate(what_en)),
         where_ar="، ".join(arabic for arabic, _ in countries),
         where_en=", ".join(english for _, english in countries),
         quote=clean(flag.quote, QUOTE),
@@ -331,8 +322,7 @@ def _quantity(quantity: Quantity, manner: Manner) -> str:
     arabic, english = unit_label(quantity.unit)
     value = quantity.value
     number = f"{value:,.3f}".rstrip("0").rstrip(".") if abs(value) < 1e15 else f"{value:g}"
-    units = {"ar": arabic, "en": english}
-    return f"{number} {' / '.join(dict.fromkeys(units[each] for each in manner.languages))}"
+    return f"{number} {' / '.join(manner.pick(arabic, english))}"
 
 
 def _joined(names: Sequence[str]) -> str:
