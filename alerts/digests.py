@@ -4,23 +4,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-import xxhash
-
+from alerts.ids import made_id
 from alerts.sanitize import clean
 from alerts.voices import copies, outlets
 from streams.records import Alert, Delivery, Line, Story
 
 ROWS: Final = 200  # messages held that one digest takes; what is more waits for the one after it
 TITLE: Final = 240
-
-WHY: Final = {
-    "silenced": ("", ""),
-    "rule_limit": ("قاعدة أكثرت من التنبيه", "its rule made too many"),
-    "digest_only": ("", ""),
-    "muted": ("وقت صامت", "a mute time"),
-    "rate_limited": ("حد الرسائل", "the receiver's limit"),
-    "expired": ("تأخر الإرسال", "could not be sent in time"),
-}
 
 
 def is_void(told: Sequence[Delivery], stories: Mapping[str, Story]) -> bool:
@@ -53,11 +43,9 @@ def digest(
     stand now."""
     lines = tuple(_line(told, stories) for told in by_story(held))
     ids = (alert_id for line in lines for alert_id in (line.alert_id, *line.also))
-    parts = ("digest", receiver, *ids)
-    digested: str = xxhash.xxh3_128_hexdigest("\0".join(parts).encode("utf-8", "replace"))
     last = held[-1].alert
     return Alert(
-        id=digested,
+        id=made_id("digest", receiver, *ids),
         receiver=receiver,
         kind="digest",
         story_id="",

@@ -1,4 +1,4 @@
-"""What themes, developments, statuses and units are called, in Arabic and in English."""
+"""What themes, developments, statuses, units and reasons are called, in Arabic and in English."""
 
 from datetime import date
 from functools import lru_cache
@@ -58,6 +58,14 @@ PARTS = {
     "night": ("ليلا", "at night"),
 }
 
+# Why a message comes in a digest; nothing of what its receiver asked for.
+HELD = {
+    "rule_limit": ("قاعدة أكثرت من التنبيه", "its rule made too many"),
+    "muted": ("وقت صامت", "a mute time"),
+    "rate_limited": ("حد الرسائل", "the receiver's limit"),
+    "expired": ("تأخر الإرسال", "could not be sent in time"),
+}
+
 UNITS = {
     "barrels_per_day": ("برميل يوميا", "barrels a day"),
     "barrels": ("برميل", "barrels"),
@@ -97,6 +105,11 @@ def status_label(theme: str, development: str, status: str) -> tuple[str, str] |
 def part_label(part: str) -> tuple[str, str]:
     """Of a part of a day; nothing for the whole of it."""
     return PARTS.get(part, ("", ""))
+
+
+def held_label(reason: str) -> tuple[str, str]:
+    """Nothing where there is nothing to say."""
+    return HELD.get(reason, ("", ""))
 
 
 def day_label(day: date) -> tuple[str, str]:

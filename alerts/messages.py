@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
-import xxhash
 
 from alerts.changes import Change, Decision
 from alerts.holding import Held
+from alerts.ids import made_id
 from alerts.routing import Route, Subject, Target, targets
 from alerts.voices import copies, origin, outlets
 from streams.records import Alert, Flag, Report, Story, StoryPart, Thread
@@ -89,9 +89,7 @@ def outgoing(
 
 def alert_id(receiver: str, article_id: str, revision: int) -> str:
     """The same message to the same receiver always has the same id."""
-    parts = ("alert", receiver, article_id, str(revision))
-    digest: str = xxhash.xxh3_128_hexdigest("\0".join(parts).encode("utf-8", "replace"))
-    return digest
+    return made_id("alert", receiver, article_id, str(revision))
 
 
 def edit_id(alert: str) -> str:

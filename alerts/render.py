@@ -11,11 +11,11 @@ from functools import lru_cache
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
-from alerts.digests import WHY
 from alerts.labels import (
     country_label,
     day_label,
     development_label,
+    held_label,
     part_label,
     status_label,
     theme_label,
@@ -179,14 +179,13 @@ def _entry(line: Line, manner: Manner) -> Entry:
         told = WITHDRAWN
     else:
         told = (_standing(line, 0, " ← ", "، "), _standing(line, 1, " → ", ", "))
-    why = WHY.get(line.why, ("", ""))
     return Entry(
         id=clean(line.alert_id[:8], 8),
         headline=clean(line.title, HEADLINE) or "—",
         summary=" · ".join(isolate(clean(each, 2 * NAME)) for each in manner.pick(*told) if each),
         source=clean(line.source_name, NAME),
         tellers=_tellers(line, manner),
-        why=manner.say(*why) if why[0] else "",
+        why=manner.say(*held_label(line.why)),
         href=safe_href(line.url),
     )
 

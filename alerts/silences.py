@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import Final
 
 import structlog
-import xxhash
 
+from alerts.ids import made_id
 from streams.errors import LogError, Malformed
 from streams.log import Log, Transaction
 from streams.records import SILENCES, Silence, decode, encode
@@ -64,5 +64,4 @@ def write_silence(target: Log, silence: Silence, *, timeout_s: float = 10.0) -> 
 
 
 def silence_id(*parts: str) -> str:
-    digest: str = xxhash.xxh3_64_hexdigest("\0".join(parts).encode("utf-8", "replace"))
-    return digest[:8]
+    return made_id(*parts)[:8]

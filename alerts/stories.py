@@ -15,10 +15,10 @@ from datetime import timedelta
 from typing import Final
 
 import msgspec
-import xxhash
 
 from alerts.changes import OUTCOMES, Change, Decision, Outcome
 from alerts.events import Event, events, told
+from alerts.ids import made_id
 from alerts.index import Copy, StoryIndex
 from alerts.joining import Joined, choose, telling
 from alerts.standing import changed, is_confirmed, is_late, merged, standing, states
@@ -50,7 +50,7 @@ def decide(stories: StoryIndex, report: Report, *, max_age_s: float) -> Decision
 def story_id(article_id: str, nth: int = 0) -> str:
     """Of the `nth` story that an article opens; deterministic, so a replay opens no second
     one."""
-    return _digest("story", article_id, *((str(nth),) if nth else ()))
+    return made_id("story", article_id, *((str(nth),) if nth else ()))
 
 
 def _place(
@@ -293,8 +293,3 @@ def _placed(article: StoryArticle, report: Report, event: Event) -> StoryArticle
         return article
     countries = tuple(sorted(telling(report, event.scope).sure))
     return msgspec.structs.replace(article, countries=countries)
-
-
-def _digest(*parts: str) -> str:
-    digest: str = xxhash.xxh3_128_hexdigest("\0".join(parts).encode("utf-8", "replace"))
-    return digest
