@@ -1,10 +1,12 @@
-"""What the contract suite's files say over and over."""
+"""What the contract suite's files, and those of several instances, say over and over."""
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 
 from streams.log import Log, Message, Stage, TopicInfo, Transaction
 
 LONG_S = 30.0  # ends at once when there is something; a bound for when there never is
+Opener = Callable[..., Log]  # of the fixture `open_as`
 
 
 def seated(log: Log, name: str, reads: Sequence[str] = ()) -> Stage:
@@ -37,3 +39,10 @@ def keys(messages: Iterable[Message]) -> list[str]:
 
 def info(log: Log, name: str) -> TopicInfo:
     return next(topic for topic in log.topics() if topic.name == name)
+
+
+def wait_until(holds: Callable[[], bool], limit_s: float = LONG_S) -> None:
+    end = time.monotonic() + limit_s
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)

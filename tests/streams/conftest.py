@@ -1,12 +1,14 @@
 """The carriers that the contract suite runs on: one more is one more line here."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
 import pytest
 
 from rasid.demo.broker import Brokers
+from streams import carriers
 from streams.log import Clock, Log, Stage
 from streams.records import ARTICLES, BACKFILL, FLAGS
 from tests.fakes.clock import FakeClock
@@ -62,3 +64,33 @@ def writer(log: Log) -> Stage:
 @pytest.fixture
 def reader(log: Log) -> Stage:
     return seated(log, "alert", [FLAGS])
+
+
+@pytest.fixture
+def url(broker: Brokers) -> str:
+    return f"{broker.url}/several-{next(_numbers)}?partitions=4"
+
+
+@pytest.fixture
+def open_as(url: str) -> Iterator[Callable[..., Log]]:
+    """The log, as an instance by that name sees it."""
+    logs: list[Log] = []
+    stages: list[Stage] = []
+
+    def opener(instance: str, url: str = url) -> Log:
+        log = carriers.open_log(url, clock=lambda: datetime.now(UTC), instance=instance)
+        give = log.stage
+
+        def stage(name: str, reads: Sequence[str] = ()) -> Stage:
+            stages.append(give(name, reads))
+            return stages[-1]
+
+        log.stage = stage  # type: ignore[method-assign]
+        logs.append(log)
+        return log
+
+    yield opener
+    for stage in stages:  # whose clients would go on in the tests that follow
+        stage.close()
+    for log in logs:
+        log.close()
