@@ -177,11 +177,15 @@ class Sender:
         self._metrics.set_pending(self._outbox.pending(), self._outbox.oldest())
 
     def stop(self) -> None:
-        """Send nothing more. Does not wait."""
+        """Send nothing more. Does not wait. Tells what is sent again after the restart, or by
+        the next instance: `send_unrecorded` was answered, of `send_abandoned` nothing is known."""
         for courier in self._couriers.values():
             courier.stop()
+        self.collect()
+        answered = {outcome.alert for outcome in self._returned}
         for receiver, alert in self._outbox.in_flight().items():
-            log.warning("send_abandoned", receiver=receiver, alert=alert)
+            event = "send_unrecorded" if alert in answered else "send_abandoned"
+            log.warning(event, receiver=receiver, alert=alert)
 
     def collect(self, timeout_s: float = 0.0) -> None:
         """Take what couriers brought back, waiting for the first."""

@@ -122,7 +122,7 @@ class AlertStage:
                     self._round()
                     self.ready, failures = True, 0
                 except NewerSchema:
-                    self._drain()
+                    self._drain(acquired)
                     raise
                 except OwnershipLost as error:
                     acquired = self.ready = False
@@ -138,8 +138,7 @@ class AlertStage:
                         )
                     failures += 1
                     stop.wait(retry.log_wait_s(failures))
-            if acquired:
-                self._drain()
+            self._drain(acquired)
         finally:
             self.ready = False
             self._sender.stop()
@@ -198,17 +197,22 @@ class AlertStage:
                 self._sender.add(receiver, alert, story=story, queued=queued, due=due)
         return consumed
 
-    def _drain(self) -> None:
-        """Give what is in flight a few seconds, and record what comes of it."""
+    def _drain(self, acquired: bool) -> None:
+        """Give what is in flight a few seconds, and record what comes of it. A seat that was lost
+        is taken again for that, if nobody has it: a commit that a broker did not answer in time
+        loses it too. Who has it by now reads the row as unsent, and nobody can tell it."""
         deadline = time.monotonic() + DRAIN_S
         while self._sender.busy and (left := deadline - time.monotonic()) > 0:
             try:
+                if not acquired:
+                    acquired = self._stage.acquire(min(left, STAND_BY_S))
+                    continue
                 self._sender.collect(min(left, 0.1))
                 self._sender.record()
             except LogUnavailable:
                 time.sleep(min(left, 0.1))
             except OwnershipLost:
-                return
+                acquired = False
 
     def _wait(self, worker_stop: threading.Event, seconds: float) -> bool:
         """How the worker waits to try again: watching our stop."""

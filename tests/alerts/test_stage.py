@@ -16,7 +16,7 @@ from alerts.channel import Receipt
 from alerts.errors import SendError
 from alerts.receivers import EmailOptions, Receiver, SlackOptions, TerminalOptions
 from alerts.routing import Match, Route
-from streams.errors import ConfigError, NewerSchema
+from streams.errors import ConfigError, NewerSchema, OwnershipLost
 from streams.records import ALERTS, FLAGS, Delivery, encode
 from tests.fakes.alerts_bench import Bench, make_flag, make_report, utc_now
 from tests.fakes.slack_server import Answer, SlackServer
@@ -339,6 +339,42 @@ def test_stopping_waits_no_longer_than_it_should(
     release.set()
     bench.start(bench.stage([desk(slack)]))  # at least once: it is sent again
     bench.until_settled(1)
+
+
+@pytest.mark.parametrize("has_another", [False, True])
+def test_stopping_without_the_seat_takes_it_again_to_record_or_tells_what_it_could_not(
+    bench: Bench, slack: SlackServer, monkeypatch: pytest.MonkeyPatch, has_another: bool
+) -> None:
+    monkeypatch.setattr("alerts.stage.DRAIN_S", 2.0)
+    told: list[str] = []
+    monkeypatch.setattr("alerts.sender.log.warning", lambda event, **_: told.append(event))
+    release, lost = threading.Event(), threading.Event()
+    slack.script.append(Answer(body="ok", hold=release))
+    bench.put(fresh("a1"))
+    stage = bench.stage([desk(slack)])
+    other = bench.log.stage("alert", reads=(ALERTS, FLAGS))
+    record, failures = stage._sender.record, iter([1, 2])
+
+    def fail() -> None:
+        """Refused twice, as where commits are not answered; at the first it is told to stop."""
+        if stage._sender._returned and next(failures, None):
+            stop.set()
+            stage._stage.close()
+            assert not has_another or other.acquire(5)
+            lost.set()
+            raise OwnershipLost("given out anew")
+        record()
+
+    monkeypatch.setattr(stage._sender, "record", fail)
+    bench.start(stage)
+    ((stop, _),) = bench._runs
+    slack.wait(1)
+    release.set()
+    assert lost.wait(10)
+    bench.stop()
+    assert told == (["send_unrecorded"] if has_another else [])
+    assert [d.status for d in bench.deliveries()] == ["pending" if has_another else "sent"]
+    other.close()
 
 
 class Crash(BaseException):
