@@ -1,20 +1,11 @@
 """`rasid backfill`: past news, in a lane of its own."""
 
-from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rasid.cli.common import (
-    ConfigOption,
-    JsonOption,
-    fail,
-    load_config,
-    open_configured_log,
-    past,
-    print_json,
-)
+from rasid.cli.common import ConfigOption, JsonOption, fail, log_since, print_json
 
 if TYPE_CHECKING:
     from collectors.backfill import Tally
@@ -52,20 +43,16 @@ def backfill(
 
     from collectors.backfill import Backfill
     from collectors.catalogue import load_catalogue
-    from rasid import logs
     from rasid.app import now
     from rasid.options import collect_options, sources
 
-    logs.set_up("warning")
-    configured = load_config(config)
-    begin = None if since is None else past(since, now())
     console = Console(stderr=True)
     progress = Progress(
         SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(),
         console=console, disable=not console.is_terminal,
     )  # fmt: skip
     task = progress.add_task("")
-    with closing(open_configured_log(config)) as log, progress:
+    with log_since(config, since) as (configured, log, begin), progress:
         run = Backfill(
             log,
             collect_options(configured),

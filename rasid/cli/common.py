@@ -1,7 +1,10 @@
 """What several commands share: options, output, the log as configured."""
 
 import json
+import logging
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -48,14 +51,33 @@ def load_config(path: Path | None) -> "Config":
 
 
 def open_configured_log(path: Path | None) -> "Log":
-    """The log that the configuration names, for looking at. What it logs meanwhile is no part of
-    the command's output."""
+    """The log that the configuration names, for a command."""
+    return open_log_of(load_config(path))
+
+
+def open_log_of(config: "Config") -> "Log":
+    """The log of a configuration. What is logged meanwhile is no part of the command's output; of
+    brokers that are away, the error that ends the command says all."""
     from rasid import logs
     from rasid.app import now
     from rasid.options import configured_log
 
     logs.set_up("warning")
-    return configured_log(load_config(path), now)
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    return configured_log(config, now)
+
+
+@contextmanager
+def log_since(
+    path: Path | None, since: str | None
+) -> Iterator[tuple["Config", "Log", datetime | None]]:
+    """The configuration, its log until the command is done, and the moment that `since` means."""
+    from rasid.app import now
+
+    config = load_config(path)
+    begin = None if since is None else past(since, now())
+    with closing(open_log_of(config)) as log:
+        yield config, log, begin
 
 
 def past(text: str, now: datetime) -> datetime:

@@ -14,6 +14,7 @@ from rasid.cli.common import (
     fail,
     load_config,
     open_configured_log,
+    open_log_of,
     print_json,
 )
 from rasid.cli.jsonlines import one_line
@@ -30,7 +31,10 @@ _FOLLOW_S = 0.2
 def read(
     topic: Annotated[str, typer.Argument(help="A topic or table, as rasid.articles.")],
     start: Annotated[
-        int | None, typer.Option("--from", metavar="OFFSET", help="Begin at this offset.")
+        int | None,
+        typer.Option(
+            "--from", metavar="OFFSET", min=0, help="Begin at this offset, in each partition."
+        ),
     ] = None,
     count: Annotated[
         int | None, typer.Option("--count", "-n", min=0, help="End after so many.")
@@ -124,15 +128,13 @@ def copy(
 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    from rasid.app import now
-    from rasid.options import configured_log
     from streams.copying import copy as copy_log
 
     settings = load_config(config)
     bars: dict[str, Any] = {}
     with (
-        closing(configured_log(settings.model_copy(update={"log": source}), now)) as one,
-        closing(configured_log(settings.model_copy(update={"log": target}), now)) as other,
+        closing(open_log_of(settings.model_copy(update={"log": source}))) as one,
+        closing(open_log_of(settings.model_copy(update={"log": target}))) as other,
         Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()) as progress,
     ):
 

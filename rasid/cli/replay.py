@@ -7,15 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rasid.cli.common import (
-    ConfigOption,
-    JsonOption,
-    fail,
-    load_config,
-    open_configured_log,
-    past,
-    print_json,
-)
+from rasid.cli.common import ConfigOption, JsonOption, fail, log_since, print_json
 
 _SEAT_S = 10.0
 
@@ -28,7 +20,10 @@ def replay(
         ),
     ] = None,
     start: Annotated[
-        int | None, typer.Option("--from", metavar="OFFSET", help="From this offset on.")
+        int | None,
+        typer.Option(
+            "--from", metavar="OFFSET", min=0, help="From this offset on, in each partition."
+        ),
     ] = None,
     rules: Annotated[
         list[Path] | None, typer.Option(help="One more folder of rules, as to try.")
@@ -47,18 +42,16 @@ def replay(
     With --for-real nothing is compared: the articles are appended again, for the running
     processors and their rules, in the lane for backfill, which alerts nobody unless --alerts.
     """
-    from rasid.app import now
     from rasid.replay import append_again, articles
     from streams.letters import STAGE
     from streams.records import ARTICLES, BACKFILL
 
     if alerts and not for_real:
         fail("--alerts goes with --for-real", code=2)
-    begin = None if since is None else past(since, now())
-    with closing(open_configured_log(config)) as log:
+    with log_since(config, since) as (configured, log, begin):
         found = articles(log, begin, start)
         if not for_real:
-            _report(log, [*load_config(config).rules, *(rules or ())], found, as_json)
+            _report(log, [*configured.rules, *(rules or ())], found, as_json)
             return
         seat = log.stage(STAGE)
         if not seat.acquire(_SEAT_S):

@@ -77,3 +77,18 @@ def test_dead_letters_are_listed_shown_replayed_and_dropped(
     assert rasid(monkeypatch, "deadletters", "replay", "none") == 1
     assert rasid(monkeypatch, "deadletters", "drop", "--cause", "failed") == 0
     assert listed() == []
+
+
+@pytest.mark.parametrize("command", [["log", "topics"], ["replay"], ["deadletters", "list"]])
+def test_brokers_that_are_away_are_told_in_one_line(
+    command: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("streams.kafka_client.BOOTSTRAP_S", 0.5)
+    (tmp_path / "rasid.yaml").write_text("log: kafka://127.0.0.1:1\n")
+    assert rasid(monkeypatch, *command) == 1
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("rasid: kafka://127.0.0.1:1: no answer")

@@ -84,3 +84,4 @@ def test_for_real_the_articles_go_to_the_lane_that_alerts_nobody_unless_asked(
 def test_what_makes_no_sense_is_refused(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     assert rasid(monkeypatch, "replay", "--alerts") == 2
     assert rasid(monkeypatch, "replay", "--since", "yesterday") == 2
+    assert rasid(monkeypatch, "replay", "--from", "-1") == 2
