@@ -138,3 +138,5 @@ def set_up(level: str = "info", *, terminal: bool | None = None) -> None:
     for name in ("aiohttp.access", "slack_sdk", "trafilatura", "htmldate", "mail.log", "asyncio"):
         logging.getLogger(name).setLevel(logging.ERROR)
     logging.getLogger("kafka").setLevel(logging.WARNING)
+    # Warns of each step of its own that took 0.1 s, as any does on a busy machine.
+    logging.getLogger("kafka.net.selector").setLevel(logging.ERROR)

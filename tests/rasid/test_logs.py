@@ -55,6 +55,16 @@ def test_a_client_library_that_repeats_itself_is_heard_once() -> None:
     assert heard("kafka.net", "no connection to %s", "a:9092")
 
 
+def test_what_a_client_library_says_of_its_own_slow_steps_is_not_heard(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logs.set_up("info", terminal=False)
+    logging.getLogger("kafka.net.selector").warning("Task 0x7f ran for 0.2s (>0.1s threshold)")
+    logging.getLogger("kafka.net").warning("no connection")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["event"] == "no connection"
+
+
 def test_the_journal_is_told_the_level_of_each_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

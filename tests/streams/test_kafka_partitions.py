@@ -206,7 +206,7 @@ class TestPartitions:
         assert worker.step(LONG_S) == 3
         assert keys(log.read(ALERTS)) == ["good", "fine"]
         (letter,) = (decode(DeadLetter, m.value) for m in log.read(DEADLETTERS))
-        assert (letter.key, letter.cause, letter.value) == ("bad", "too_large", "{}")
+        assert (letter.key, letter.cause, letter.value) == ("bad", "too_large", "value of bad")
         assert "brokers take 1,000,000" in letter.error
 
     def test_topics_with_another_number_of_partitions_are_refused(
