@@ -145,7 +145,23 @@ _WHOLE: Final = {
     "فيصل": "فيصل",
     "الاهم": "اهم",
 }
-_BIG: Final = {"كبير", "كبيرا", "كبيره", "كبيرة", "كبيرين", "كبيري"}  # no ك + بئر
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+# No ك + بئر, ك + مئة, ك + بري.
+_NOT_LIKE: Final = _set("كبير كبيرا كبيره كبيرة كبيرين كبيري كبري كمية كميات")
+# No س + أحل, س + أري.
+_NOT_TO_COME: Final = _set("ساحل ساري سينا سيرجي سيرجيو سيدهم")
+# No أسر + ة, تسع + ي, درع + ا, معامل + ة, وحدة, وقف + ة, عطل + ة, حي + اته, أهل + ه.
+_ENDLESS: Final = _set(
+    """
+    اسرة اسرته اسرتها اسرتهم تسعي مدي درعا معاملة معاملات وحده وقفة وقفات عطلة حياة حياته حياتها
+    حياتهم حياتنا حياتي اهله اهلها اهلهم
+    """
+)
 
 
 def readings(folded: str) -> Iterator[tuple[str, int, int]]:
@@ -171,7 +187,7 @@ def readings(folded: str) -> Iterator[tuple[str, int, int]]:
         for clitic, flags, classes in _PROCLITICS:
             if clitic and not (start.startswith(clitic) and len(start) > len(clitic) + 1):
                 continue
-            if clitic == "ك" and start in _BIG:
+            if (clitic == "ك" and start in _NOT_LIKE) or (clitic == "س" and start in _NOT_TO_COME):
                 continue
             bare = clitic in ("ب", "ك", "ل")
             yield from _endless(start[len(clitic) :], classes, flags, bare, endings)
@@ -185,13 +201,15 @@ def _endless(
     yield rest, classes, flags
     if definite:
         yield "ال" + rest, classes, flags
+    if rest in _ENDLESS:
+        return
     for ending in endings:
         stem = rest[: -len(ending)]
         if len(stem) < 2:
             return
         if classes & NOUN:
-            if ending == "ة" and preposition and len(stem) < 4:
-                continue  # بسمة is no ب + سم + ة
+            if ending == "ة" and len(stem) < (4 if preposition else 3):
+                continue  # بسمة is no ب + سم + ة, خطة no خط + ة
             for back, pronoun in _NOUN_TABLE.get(ending, ()):
                 if not (definite and pronoun):
                     yield stem + back, NOUN, flags
@@ -207,8 +225,8 @@ _PRESENT_ENDS: Final = ("ون", "وا", "و", "ان", "ا", "ن", "ين")
 _ON_WEAK: Final = ("ه", "ها", "هم", "هما")
 _HAMZA: Final = frozenset("أإؤئء")
 _WEAK: Final = frozenset("اىي")
-# Too common to be of the verbs that they could be of: آل, أزال, جاب.
-_OTHERS: Final = frozenset(("الا", "يزال", "تزال", "يجب", "تجب"))
+# Too common to be of the verbs that they could be of: آل, أزال, جاب, أقر.
+_OTHERS: Final = frozenset(("الا", "يزال", "تزال", "يجب", "تجب", "يقرا", "تقرا"))
 _UNMARKED: Final = dict.fromkeys(map(ord, _DROPPED))
 
 
@@ -246,6 +264,8 @@ def _past(past: str) -> set[str]:
         forms |= {f"{stem}ا{pronoun}" for pronoun in _ON_WEAK}
     else:
         forms |= _ended(whole, _PAST_ENDS)
+        if len(whole) == 2 or (len(whole) == 3 and whole[0] == "ا"):  # شننا, أقررنا
+            forms |= _ended(whole + whole[-1], ("نا", "تم", "ن"))
     return forms - _OTHERS
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from typing import Literal
+from typing import Final, Literal
 
 from processors.arabic import fold
 from processors.lexicon import Hit
@@ -14,6 +14,10 @@ from streams.records import Quantity, Span
 MAX_QUOTE_CHARS = 700
 _AND_THE = re.compile(r"وال\w\w")
 MAX_SPEAKER_WORDS = 9
+# «عشرات الجنود» are not ten: folded, a number to no one.
+_UNTOLD: Final = re.compile(
+    "[وفبلك]?(?:ال)?(?:عشرات|ميات|الاف|ملايين|مليارات)|(?:hundred|thousand|million|billion)s"
+)
 
 
 class Evidence:
@@ -81,8 +85,10 @@ class Evidence:
         asides = {hit.start: hit.end for hit in scene.having(self._aside)}
         # «دعا فلان إلى», «نفت موسكو وجود»: who says it stands before the first other word known.
         other = {hit.start for hit in scene.hits if not hit.mask & self._who}
-        for hit in scene.having(self._speech | self._act):
-            asked = not hit.mask & self._speech
+        for hit in scene.having(self._speech | self._opinion | self._act):
+            asked = not hit.mask & (self._speech | self._opinion)
+            if headline and not asked and not hit.mask & self._speech:
+                continue  # «الهدنة بين الجيش والدعم السريع»
             if not asked and any(p.start <= hit.start < p.end for p in match.pieces):
                 continue
             if headline and hit.start > scene.sentence.first:
@@ -156,6 +162,9 @@ class Evidence:
         found = []
         at, last = scene.sentence.first, scene.sentence.last
         while at < last:
+            if _UNTOLD.fullmatch(fold(tokens[at])):
+                at += 1
+                continue
             begin, total, group = at, 0.0, 0.0  # of «مليون و140 ألف» the million, the 140
             while at < last:
                 value, after = _number(tokens, at, last)

@@ -220,6 +220,17 @@ def test_two_events_in_two_countries_are_two_flags(flagger: Flagger) -> None:
     assert {flag.countries for flag in flags} == {("IQ",), ("SY",)}
 
 
+def test_whence_its_forces_leave_is_not_whose_they_are(flagger: Flagger) -> None:
+    flags = flagger.flag(Document("", "سحبت فرنسا قواتها من مالي أمس.", "ar"))
+    assert [(flag.development, flag.countries) for flag in flags] == [("withdrawn", ("ML",))]
+
+
+def test_a_patrol_and_an_elected_government_are_no_sport(flagger: Flagger) -> None:
+    text = "دعت الحكومة المنتخبة إلى هدنة في سرت. وعادت الدورية. ورحبت الدورية المشتركة بالهدنة."
+    assert ("ceasefire", "called_for") in found(flagger, text)
+    assert found(flagger, text + " وفاز المنتخب بكأس الدوري.", "مباراة في الدوري") == {}
+
+
 def test_one_event_told_twice_is_one_flag(flagger: Flagger) -> None:
     text = "أغلق محتجون حقل الشرارة في ليبيا. وكرر مصدر أن محتجين أغلقوا حقل الشرارة في ليبيا."
     flags = [f for f in flagger.flag(Document("", text, "ar")) if f.development == "halted"]
@@ -346,6 +357,8 @@ def test_the_same_text_gives_the_same_flags(flagger: Flagger) -> None:
         ("نفت موسكو وجود مرتزقة روس في ليبيا.", "موسكو"),
         ("دعا غوتيريش إلى وقف فوري لإطلاق النار في ليبيا.", "غوتيريش"),
         ("انهارت الهدنة في سرت.", None),
+        ("اندلعت اشتباكات بين الجيش والدعم السريع خرقا للهدنة في الخرطوم.", None),
+        ("نقلت الوكالة عن ضابط قوله إن الهدنة في سرت انهارت.", "ضابط"),
     ],
 )  # fmt: skip
 def test_who_says_it(flagger: Flagger, text: str, speaker: str | None) -> None:
@@ -371,6 +384,9 @@ def test_who_says_it(flagger: Flagger, text: str, speaker: str | None) -> None:
          [(240_000, "barrels_per_day", "240 ألف برميل يومياً")]),
         ("وصل ألف ومئة وعشرون مرتزقاً روسيا إلى ليبيا.",
          [(1120, "fighters", "ألف ومئة وعشرون مرتزقاً")]),
+        ("وصل ثلاثة آلاف جندي روسي إلى ليبيا.", [(3000, "soldiers", "ثلاثة آلاف جندي")]),
+        ("وصل عشرات الآلاف من الجنود الروس إلى ليبيا.", []),
+        ("وصلت مئات الآليات التركية وعشرات الجنود إلى ليبيا.", []),
     ],
 )  # fmt: skip
 def test_what_is_counted(
