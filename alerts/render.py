@@ -33,6 +33,7 @@ ITEMS: Final = 6  # developments told in full; the rest is counted
 ENTRIES: Final = 20  # stories of a digest, those with most sources; the rest is counted
 WITHDRAWN: Final = ("سُحب الخبر", "Withdrawn")
 Language = Literal["ar", "en"]
+_MARKS: Final = (("،", "؛"), (",", ";"))  # comma and semicolon, Arabic and English
 LISTED: Final = 5  # places, quantities, countries of one development
 
 
@@ -58,21 +59,14 @@ PLAIN: Final = Manner()
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One development, with its evidence. `what` is in the receiver's languages."""
+    """What one sentence tells, with its evidence."""
 
-    theme: str
-    development: str
-    what_ar: str  # منشآت النفط: هجوم
-    what_en: str  # Oil installation: attacked
-    where_ar: str
-    where_en: str
-    what: str
+    what: str  # its developments, in the receiver's languages
     quote: str
     speaker: str
     places: str
     quantities: str
     when: str  # it happened, if the article tells, and as it tells
-    score: int  # per cent
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +99,7 @@ class Message:
     href: str | None  # a plain http(s) address, percent-encoded
     address: str  # the same to read, or what stands in its place
     news: tuple[str, ...]  # what came about, in lines; nothing where stories open
-    outlets: str  # who publishes it, and how many of them are independent
+    outlets: str  # who publishes it besides, and how many of them are independent
     entries: tuple[Entry, ...]  # of a digest, which has nothing else
     manner: Manner
 
@@ -137,16 +131,20 @@ def message(alert: Alert, manner: Manner = PLAIN) -> Message:
     """What `alert` says. Never fails on what comes from outside."""
     own = _own_words(alert)
     flags = sorted(alert.flags, key=lambda flag: -flag.score)
-    items = tuple(_item(flag, manner) for flag in flags[:ITEMS])
+    told = flags[:ITEMS]
     most_told = sorted(alert.lines, key=lambda line: -line.independent)[:ENTRIES]
     lines = [line for line in alert.lines if line in most_told]
     return Message(
         id=clean(alert.id[:8], 8),
         headline=clean(alert.title or (manner.say(*own) if own else ""), HEADLINE) or "—",
-        summary_ar=own[0] if own else _summary([(i.what_ar, i.where_ar) for i in items], "،", "؛"),
-        summary_en=own[1] if own else _summary([(i.what_en, i.where_en) for i in items], ",", ";"),
-        items=items,
-        more=len(flags) - len(items) + len(alert.lines) - len(lines),
+        summary_ar=own[0]
+        if own
+        else _summary([(_what(f)[0], _where(f)[0]) for f in told], *_MARKS[0]),
+        summary_en=own[1]
+        if own
+        else _summary([(_what(f)[1], _where(f)[1]) for f in told], *_MARKS[1]),
+        items=tuple(_item(group, manner) for group in _by_sentence(told)),
+        more=len(flags) - len(told) + len(alert.lines) - len(lines),
         source=clean(alert.source_name, NAME) or clean(alert.source, NAME),
         published=_time(alert.published, manner) if alert.published else "",
         seen=_time(alert.seen, manner),
@@ -154,7 +152,7 @@ def message(alert: Alert, manner: Manner = PLAIN) -> Message:
         href=safe_href(alert.url),
         address=clean(alert.url, ADDRESS),
         news=tuple(line for part in alert.stories[:LISTED] for line in _news(part, manner)),
-        outlets=_outlets(alert.stories, manner),
+        outlets=_outlets(alert, manner),
         entries=tuple(_entry(line, manner) for line in lines),
         manner=manner,
     )
@@ -237,11 +235,11 @@ def _state(state: State) -> tuple[str, str]:
     return arabic, english
 
 
-def _outlets(parts: Sequence[StoryPart], manner: Manner) -> str:
-    """Of the first story, which the message is about."""
-    if not parts or not parts[0].outlets:
+def _outlets(alert: Alert, manner: Manner) -> str:
+    """Of the first story, which the message is about; nothing where only its source tells it."""
+    part = alert.stories[0] if alert.stories else None
+    if part is None or part.outlets in ((), (alert.source_name,)):
         return ""
-    part = parts[0]
     names = "، " if manner.languages == ("ar",) else ", "
     told = names.join(isolate(clean(name, NAME)) for name in part.outlets[:LISTED])
     more = len(part.outlets) - LISTED
@@ -258,28 +256,43 @@ def _outlets(parts: Sequence[StoryPart], manner: Manner) -> str:
     return told
 
 
-def _item(flag: Flag, manner: Manner) -> Item:
-    theme_ar, theme_en = theme_label(flag.theme)
-    development_ar, development_en = development_label(flag.theme, flag.development)
-    status = status_label(flag.theme, flag.development, flag.status)
-    what_ar = f"{theme_ar}: {development_ar}" + (f" ({status[0]})" if status else "")
-    what_en = f"{theme_en}: {development_en}" + (f" ({status[1]})" if status else "")
-    countries = [country_label(code) for code in flag.countries[:LISTED]]
+def _by_sentence(flags: Sequence[Flag]) -> list[list[Flag]]:
+    """Those that quote one sentence together: it is shown once."""
+    groups: dict[str, list[Flag]] = {}
+    for at, flag in enumerate(flags):
+        groups.setdefault(flag.quote or str(at), []).append(flag)
+    return list(groups.values())
+
+
+def _item(flags: Sequence[Flag], manner: Manner) -> Item:
+    what = [_what(flag) for flag in flags]
+    arabic = _summary([(each, "") for each, _ in what], *_MARKS[0])
+    english = _summary([(each, "") for _, each in what], *_MARKS[1])
+    quantities = [each for flag in flags for each in flag.quantities]
+    happened = next((flag.happened for flag in flags if flag.happened), None)
     return Item(
-        theme=clean(flag.theme, NAME),
-        development=clean(flag.development, NAME),
-        what_ar=what_ar,
-        what_en=what_en,
-        what=manner.say(isolate(what_ar), isolate(what_en)),
-        where_ar="، ".join(arabic for arabic, _ in countries),
-        where_en=", ".join(english for _, english in countries),
-        quote=clean(flag.quote, QUOTE),
-        speaker=clean(flag.speaker or "", NAME),
-        places=_joined(flag.places),
-        quantities=_joined([_quantity(quantity, manner) for quantity in flag.quantities[:LISTED]]),
-        when=_when(flag.happened, manner) if flag.happened else "",
-        score=_percent(flag.score),
+        what=manner.say(isolate(arabic), isolate(english)),
+        quote=clean(flags[0].quote, QUOTE),
+        speaker=clean(next((flag.speaker for flag in flags if flag.speaker), ""), NAME),
+        places=_joined([name for flag in flags for name in flag.places]),
+        quantities=_joined([_quantity(each, manner) for each in quantities]),
+        when=_when(happened, manner) if happened else "",
     )
+
+
+def _what(flag: Flag) -> tuple[str, str]:
+    """منشآت النفط: هجوم, Oil installation: attacked."""
+    theme, development = theme_label(flag.theme), development_label(flag.theme, flag.development)
+    status = status_label(flag.theme, flag.development, flag.status)
+    arabic, english = (
+        f"{theme[at]}: {development[at]}" + (f" ({status[at]})" if status else "") for at in (0, 1)
+    )
+    return arabic, english
+
+
+def _where(flag: Flag) -> tuple[str, str]:
+    countries = [country_label(code) for code in flag.countries[:LISTED]]
+    return "، ".join(arabic for arabic, _ in countries), ", ".join(en for _, en in countries)
 
 
 def _when(happened: Happened, manner: Manner) -> str:
@@ -325,8 +338,8 @@ def _quantity(quantity: Quantity, manner: Manner) -> str:
 
 
 def _joined(names: Sequence[str]) -> str:
-    cleaned = [clean(name, NAME) for name in names[:LISTED]]
-    return " · ".join(isolate(name) for name in dict.fromkeys(cleaned) if name)
+    cleaned = dict.fromkeys(clean(name, NAME) for name in names)
+    return " · ".join([isolate(name) for name in cleaned if name][:LISTED])
 
 
 def _percent(score: float) -> int:
