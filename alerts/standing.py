@@ -15,6 +15,13 @@ NAMES_LIMIT: Final = 12  # places, countries and actors kept of one development
 LATE: Final = timedelta(hours=3)
 # What a story was before, it can be again after this time.
 AGAIN: Final = timedelta(hours=12)
+# What leads to what: who tells both tells how the later came about.
+_COURSE: Final = (
+    ("ceasefire", ("called_for", "negotiated", "agreed", "in_force")),
+    ("oil_field", ("threatened", "attacked", "halted")),
+    ("oil_field", ("threatened", "seized", "halted")),
+    ("foreign_force", ("withdrawal_called", "withdrawn")),
+)
 
 
 def standing(articles: Iterable[StoryArticle]) -> tuple[Flag, ...]:
@@ -46,15 +53,27 @@ def states(event: Event, report: Report) -> tuple[State, ...]:
 
 def changed(story: Story, event: Event, report: Report) -> tuple[State, ...]:
     """The states that a report on `story` adds: what nobody told yet, or what was so before
-    and is so again."""
+    and is so again. How the present one came about is none."""
     published = report.published or report.seen
     past = {told(state) for state in story.states}
     now = told(story.states[-1]) if story.states else None
-    leads = [told(flag) for flag in event.leads]
-    again = now is not None and now not in leads and published - story.states[-1].since >= AGAIN
+    stands = now is not None and now in [told(flag) for flag in event.leads]
+    again = now is not None and not stands and published - story.states[-1].since >= AGAIN
     return tuple(
-        state for state in states(event, report) if told(state) not in past or again
-    )  # fmt: skip
+        state
+        for state in states(event, report)
+        if (told(state) not in past or again)
+        and not (stands and now is not None and _led_to(told(state), now))
+    )
+
+
+def _led_to(one: Told, other: Told) -> bool:
+    """Whether the one comes before the other in the course of things."""
+    return not one[2] and any(
+        {one[:2], other[:2]} <= {(theme, each) for each in course}
+        and course.index(one[1]) < course.index(other[1])
+        for theme, course in _COURSE
+    )
 
 
 def is_confirmed(articles: Sequence[StoryArticle]) -> bool:

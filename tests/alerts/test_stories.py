@@ -80,6 +80,24 @@ def test_where_no_country_is_told_it_is_the_outlets_own() -> None:
     assert only(unknown).outcome == "opened"
 
 
+@pytest.mark.parametrize(
+    ("told", "outcome", "course"),
+    [
+        ((halted(), attacked()), "joined", ["halted"]),  # attacked, and therefore halted
+        ((attacked(),), "changed", ["halted", "attacked"]),  # attacked again
+        ((halted(), attacked(development="resumed")), "changed", ["halted", "resumed"]),
+    ],
+)
+def test_how_a_state_came_about_is_no_change_of_it(
+    told: tuple[Flag, ...], outcome: str, course: list[str]
+) -> None:
+    desk = Desk()
+    desk.read("a1", halted())
+    desk.read("a2", halted())
+    assert only(desk.read("a3", *told, hours=1)).outcome == outcome
+    assert states(desk.story) == course
+
+
 def test_an_article_that_came_by_its_outlets_country_is_found_there() -> None:
     desk = Desk()
     desk.read("a1", truce("agreed"), words=(101, 102, 103, 1, 2), countries=("LY",))
