@@ -53,6 +53,7 @@ class KafkaStage:
         self._writer: Writer | None = None
         self._tables: Tables | None = None
         self._inbox: Inbox | None = None
+        cluster.metrics.begin(name)
 
     # --- the seat -------------------------------------------------------------------------
 

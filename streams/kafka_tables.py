@@ -198,6 +198,7 @@ class Tables:
         starts, ends = self._reader.bounds(partitions, settle_s)
         total = sum(ends[tp] - starts[tp] for tp in partitions)
         metrics = self._cluster.metrics
+        metrics.restored.labels(table)  # from zero, like the rest
         for page in self._reader.pages(starts, ends):
             self._store.take(table, page)
             records += len(page)

@@ -116,3 +116,8 @@ class LogMetrics:
             ["table"],
             registry=registry,
         )
+
+    def begin(self, stage: str) -> None:
+        """Show a stage's series from the start, at zero: what grows from nothing is seen to."""
+        self.rebalances.labels(stage)
+        self.commits_failed.labels(stage)

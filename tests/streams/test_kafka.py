@@ -103,6 +103,12 @@ class TestMetrics:
         )
         with closing(log):
             stage = seated(log, "alert", [FLAGS])
+
+            def sample(name: str, **labels: str) -> float | None:
+                return registry.get_sample_value(name, labels)
+
+            assert sample("rasid_log_commits_failed_total", stage="alert") == 0
+            assert sample("rasid_log_restored_records_total", table=DELIVERIES) == 0
             tx = Transaction()
             for number in range(30):
                 tx.put(DELIVERIES, f"{number}", b"{}")
@@ -112,10 +118,6 @@ class TestMetrics:
             with pytest.raises(OwnershipLost):
                 stage.commit(tx)
             assert stage.acquire(LONG_S)
-
-            def sample(name: str, **labels: str) -> float | None:
-                return registry.get_sample_value(name, labels)
-
             assert sample("rasid_log_restored_records_total", table=DELIVERIES) == 30
             assert sample("rasid_log_restoring_records", table=DELIVERIES) == 0
             assert sample("rasid_log_commits_failed_total", stage="alert") == 1
