@@ -63,6 +63,8 @@ def test_the_compose_file_is_one_and_mounts_what_there_is() -> None:
     mounted = [v.split(":")[0] for s in services.values() for v in s.get("volumes", ())]
     for path in (m for m in mounted if m.startswith(".")):
         assert (DEPLOY / path).exists(), path
+    places = [volume.split(":")[1] for volume in services["rasid"]["volumes"]]
+    assert services["rasid"]["environment"]["SQLITE_TMPDIR"] in places  # a tmpfs is memory
     for ports in (s.get("ports", ()) for s in services.values()):
         assert all(port.startswith("127.0.0.1:") for port in ports)  # nothing here asks who one is
 
