@@ -4,12 +4,15 @@
     ├── ConfigError          what a person wrote is wrong (rasid.config)
     ├── LogError             the log cannot be used as asked
     │   ├── LogUnavailable   locked, disk full, no broker: may pass
+    │   │   └── Busy         another backfill is at it (collectors)
     │   ├── LogCorrupt       not a log, or damaged: a person must act
     │   ├── OwnershipLost    another instance works this stage now
     │   └── IdentityTaken    another process goes by this one's name: a person must act
     ├── RecordError          one record cannot be read
     │   ├── Malformed        not what it says it is: a dead letter
     │   └── NewerSchema      written by a newer Rasid: the stage stops, nothing is lost
+    ├── CopyRefused          one log cannot be copied into another (streams.copying)
+    ├── LetterGone           a dead letter cannot be replayed (streams.letters)
     ├── FetchError           an address did not give what it should (collectors)
     ├── ExtractError         a page did not give an article (collectors)
     ├── RuleError            a rule file is wrong (processors)

@@ -8,7 +8,7 @@ member without partitions stands by.
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from typing import Any
+from typing import Any, Final
 
 from kafka import KafkaConsumer
 from kafka import errors as kafka_errors
@@ -19,8 +19,8 @@ from streams.errors import IdentityTaken, OwnershipLost
 from streams.kafka_client import REQUEST_S, member
 from streams.kafka_topics import Cluster
 
-POLL_RECORDS = 500
-LOOK_S = 0.25  # while it waits for a seat, between two looks at whether it has one
+POLL_RECORDS: Final = 500
+LOOK_S: Final = 0.25  # while it waits for a seat, between two looks at whether it has one
 
 
 class Member:

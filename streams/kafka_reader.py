@@ -1,7 +1,5 @@
-"""Committed records of partitions, read without belonging to any group.
-
-pages(): from here to there, as it goes     `Log.read`, counting
-restore: a whole table, to its last stable offset, before its stage works
+"""Committed records of partitions, read from here to there without belonging to any group: for
+`Log.read`, for counting, and for tables, which a stage restores before it works.
 """
 
 import threading

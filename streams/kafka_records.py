@@ -20,7 +20,7 @@ import xxhash
 from streams.errors import TooLarge
 from streams.kafka_client import RECORD_BYTES
 from streams.log import Message
-from streams.sqlite_names import from_us
+from streams.moments import from_us
 from streams.sqlite_tables import Columns
 
 Headers = list[tuple[str, bytes]]

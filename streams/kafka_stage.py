@@ -32,8 +32,8 @@ from streams.kafka_tables import Tables
 from streams.kafka_topics import Cluster
 from streams.kafka_writer import Writer
 from streams.log import Clock, Message, Row, Transaction
+from streams.moments import to_us
 from streams.seats import Seat
-from streams.sqlite_names import to_us
 
 EXPIRE_ROWS: Final = 500  # deleted in one transaction
 REFUSED: Final = (kafka_errors.CommitFailedError, kafka_errors.IllegalGenerationError)
@@ -84,8 +84,8 @@ class KafkaStage:
     def _begin(self, member: Member) -> None:
         """Fence who worked these partitions before, then learn where it left them."""
         member.check()
-        slots = {tp.topic: self._cluster.partitions() for tp in member.owned}
-        alone = all(slots[tp.topic][self._cluster.logical(tp.topic)] == 1 for tp in member.owned)
+        counts = self._cluster.partitions()
+        alone = all(counts[self._cluster.logical(tp.topic)] == 1 for tp in member.owned)
         slot = "0" if alone else f"{self._cluster.options.instance}.0"
         self._writer = Writer(self._cluster, self._cluster.transactional_id(self.name, slot))
         positions = member.start()

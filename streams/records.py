@@ -327,7 +327,7 @@ class DeadLetter(Record, frozen=True, kw_only=True):
     partition: int
     offset: int
     key: str
-    cause: str  # closed set: malformed, failed, too_large, undeliverable, …
+    cause: str  # malformed, failed, retries_spent, too_large; of a message: undeliverable
     error: str
     failed: datetime
     attempts: int = 1

@@ -26,9 +26,10 @@ from typing import Final, NamedTuple
 
 from streams import sqlite_tables
 from streams.log import Clock, Lag, Message, Positions, Row, TopicInfo
+from streams.moments import from_us, to_us
 from streams.sqlite_errors import translated
 from streams.sqlite_file import open_reader, open_writer, roll_back, write_transaction
-from streams.sqlite_names import from_us, quoted, to_us
+from streams.sqlite_names import quoted
 from streams.sqlite_stage import Commits, SqliteStage
 
 READ_RECORDS: Final = 200  # a page of read(): no read transaction lasts longer
@@ -229,16 +230,9 @@ class SqliteLog:
                 start = page[-1][0] + 1
 
     def _read_table(self, table: str) -> Iterator[Message]:
-        where, last = "key >= ?", ""
-        with translated(self._path), closing(self._reader()) as connection:
-            while page := connection.execute(
-                f"SELECT key, time, value FROM {quoted('table', table)}"  # noqa: S608
-                f" WHERE {where} ORDER BY key LIMIT ?",
-                (last, READ_RECORDS),
-            ).fetchall():
-                for key, written, value in page:
-                    yield Message(table, 0, 0, key, from_us(written), value)
-                where, last = "key > ?", page[-1][0]
+        for row in self._rows(table):
+            assert row.time is not None
+            yield Message(table, 0, 0, row.key, row.time, row.value)
 
 
 def _topic_info(

@@ -3,33 +3,20 @@
     "topic <name>"   offset, key, time, value
     "table <name>"   key, value, due, partition_key, time
 
-Times are whole microseconds since 1970, UTC.
+Times are those of `streams.moments`.
 """
 
 import sqlite3
 from collections.abc import Sequence, Set
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from itertools import chain
 from typing import Any, Final
 
 from streams.log import Transaction
-
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND: Final = timedelta(microseconds=1)
+from streams.moments import to_us
 
 ROWS_A_STATEMENT: Final = 100
 
 Known = Set[tuple[str, str]]  # (kind, name) of what certainly exists
-
-
-def to_us(moment: datetime) -> int:
-    return (moment - EPOCH) // MICROSECOND
-
-
-@lru_cache(maxsize=256)  # the records of a commit share their time
-def from_us(microseconds: int) -> datetime:
-    return EPOCH + timedelta(microseconds=microseconds)
 
 
 def quoted(kind: str, name: str) -> str:

@@ -20,10 +20,11 @@ from typing import Final
 from streams import sqlite_tables
 from streams.errors import LogUnavailable, OwnershipLost
 from streams.log import Clock, Message, Row, Transaction
+from streams.moments import from_us, to_us
 from streams.seats import Seat
 from streams.sqlite_errors import missing, translated
 from streams.sqlite_file import make_folder, open_writer, write_transaction
-from streams.sqlite_names import append_records, ensure_name, from_us, quoted, to_us
+from streams.sqlite_names import append_records, ensure_name, quoted
 
 _BEHIND: Final = "the log has moved on without this instance"
 

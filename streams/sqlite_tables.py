@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Final
 
 from streams.log import Row
-from streams.sqlite_names import from_us, insert_many, quoted, to_us
+from streams.moments import from_us, to_us
+from streams.sqlite_names import insert_many, quoted
 
 SCAN_ROWS: Final = 500
 

@@ -38,8 +38,6 @@ log = structlog.get_logger(__name__)
 Handler = Callable[[Message, Transaction], None]
 Waiter = Callable[[threading.Event, float], bool]  # (stop, seconds): whether stop was set
 
-# Of the worker's dead letters:
-CAUSES: Final = frozenset({"malformed", "failed", "retries_spent", "too_large"})
 ERROR_CHARACTERS: Final = 2000  # of an error's text, kept in its dead letter
 STAND_BY_S: Final = 1.0
 POLL_S: Final = 0.25

@@ -20,7 +20,9 @@ app = typer.Typer(
 _SEAT_S = 10.0
 
 StageOption = Annotated[str | None, typer.Option("--stage", help="Of this stage only.")]
-CauseOption = Annotated[str | None, typer.Option("--cause", help="With this cause only.")]
+CauseOption = Annotated[
+    str | None, typer.Option("--cause", help="With this cause only, as malformed.")
+]
 OlderOption = Annotated[
     str | None, typer.Option("--older", metavar="AGE", help="That failed before, as 7d.")
 ]

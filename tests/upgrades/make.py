@@ -27,10 +27,10 @@ from rasid import __version__
 from streams.kafka_records import outgoing
 from streams.kafka_topics import MANY
 from streams.log import Transaction
+from streams.moments import to_us
 from streams.records import ARTICLES, BACKFILL, FLAGS, KINDS, TOPICS, VERSION, Record, encode
 from streams.sqlite import SqliteLog
 from streams.sqlite_file import FORMAT
-from streams.sqlite_names import to_us
 
 HERE = Path(__file__).parent
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
