@@ -14,14 +14,14 @@ it, partition by partition.
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import structlog
 from kafka import KafkaAdminClient
 from kafka import errors as kafka_errors
-from kafka.admin import MemberToRemove, OffsetSpec
+from kafka.admin import ConfigResource, ConfigResourceType, MemberToRemove, OffsetSpec
 from kafka.protocol.consumer import IsolationLevel
 from kafka.structs import OffsetAndMetadata, TopicPartition
 from prometheus_client import CollectorRegistry
@@ -63,13 +63,12 @@ OWNED: Final[Mapping[str, tuple[str, ...]]] = {  # the first is what a stage's g
     "operate": (SETTLED,),
 }
 _NOBODYS: Final = SILENCES  # what the group of a stage divides that has neither topic nor table
-_KEPT: Final = {
-    "cleanup.policy": "delete",
-    "retention.ms": "-1",
-    "message.timestamp.type": "LogAppendTime",
-}
+# Without which brokers delete what was not read, or the rows of a table:
+_KEEPS: Final = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+_KEEPS_ROWS: Final = {"cleanup.policy": "compact"}
+_KEPT: Final = {**_KEEPS, "message.timestamp.type": "LogAppendTime"}
 _COMPACTED: Final = {
-    "cleanup.policy": "compact",
+    **_KEEPS_ROWS,
     "min.cleanable.dirty.ratio": "0.2",
     "segment.bytes": str(64 * 1024 * 1024),  # the open segment is not compacted
     "message.timestamp.type": "LogAppendTime",
@@ -107,7 +106,8 @@ class Cluster:
 
     def ensure(self) -> None:
         """Make what is missing. Raises LogCorrupt where a table has another number of
-        partitions than it was made with: its rows would be looked for in the wrong ones."""
+        partitions than it was made with, so that its rows would be looked for in the wrong ones,
+        or where brokers would delete from a topic by themselves."""
         found = self.partitions(fresh=True)
         if missing := [name for name in (*TOPICS, *TABLES) if name not in found]:
             self._create(missing)
@@ -116,7 +116,7 @@ class Cluster:
             raise LogCorrupt("; ".join(problems), reason="foreign")
 
     def problems(self) -> list[str]:
-        """What is wrong with the topics' partitions, in sentences."""
+        """What is wrong with the topics' partitions and retention, in sentences."""
         found = self.partitions()
         absent = [self.physical(name) for name in (*TOPICS, *TABLES) if name not in found]
         wrong = [f"{self.options.shown}: {topic} is missing" for topic in absent]
@@ -129,7 +129,22 @@ class Cluster:
                     " number must stay what it was: set `partitions` in `log:` to it, or copy"
                     " the log (`rasid log copy`)"
                 )
-        return wrong
+        return [*wrong, *self._deleting(found)]
+
+    def _deleting(self, names: Iterable[str]) -> Iterator[str]:
+        """Topics that brokers delete from. One whose settings we may not see is passed over."""
+        topics = {self.physical(name): name for name in names}
+        asked = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
+        if not asked:
+            return
+        found = self.ask(lambda admin: admin.describe_configs(asked, config_filter="all"))
+        for topic, settings in found["topic"].items():
+            for key, value in (_KEEPS_ROWS if topics[topic] in TABLES else _KEEPS).items():
+                if key in settings and settings[key]["value"] != value:
+                    yield (
+                        f"{self.options.shown}: {topic} has {key}={settings[key]['value']}, by"
+                        f" which brokers delete what Rasid needs; set {key}={value} on it"
+                    )
 
     def partitions(self, *, fresh: bool = False) -> Mapping[str, int]:
         """The partitions of every topic and table that is there, by logical name."""

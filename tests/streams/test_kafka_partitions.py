@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from kafka.admin import ConfigResource, ConfigResourceType
 from prometheus_client import CollectorRegistry
 
 from streams.errors import LogCorrupt, OwnershipLost
@@ -218,3 +219,26 @@ class TestPartitions:
             other.stage("alert").acquire(1)
         assert len(other.problems()) == 4
         assert open_as("three").problems() == []
+
+    @pytest.mark.parametrize(
+        ("name", "key", "value"),
+        [
+            (ARTICLES, "retention.ms", "604800000"),
+            (FLAGS, "retention.bytes", "1000000"),
+            (ENTRIES, "cleanup.policy", "compact,delete"),
+        ],
+    )
+    def test_topics_that_brokers_delete_from_are_refused(
+        self, name: str, key: str, value: str, open_as: Opener
+    ) -> None:
+        log = open_as("one")
+        seated(log, "alert").close()
+        assert log.problems() == []
+        cluster = log._cluster  # type: ignore[attr-defined]
+        topic = ConfigResource(ConfigResourceType.TOPIC, cluster.physical(name), {key: value})
+        cluster.ask(lambda admin: admin.alter_configs([topic]))
+        wait_until(lambda: bool(log.problems()))
+        (problem,) = log.problems()
+        assert f"{cluster.physical(name)} has {key}={value}" in problem
+        with pytest.raises(LogCorrupt, match=f"set {key}="):
+            open_as("two").stage("alert").acquire(1)

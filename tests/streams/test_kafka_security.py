@@ -20,6 +20,8 @@ from kafka.admin import (
     ACLOperation,
     ACLPermissionType,
     ACLResourcePatternType,
+    ConfigResource,
+    ConfigResourceType,
     ResourcePattern,
     ResourceType,
 )
@@ -33,6 +35,7 @@ from streams.kafka import KafkaLog
 from streams.kafka_options import KafkaOptions, Security, kafka_options
 from streams.log import Transaction
 from streams.records import ALERTS, DELIVERIES, FLAGS
+from tests.fakes.streams_contract import wait_until
 
 SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required"
 PLAIN = "org.apache.kafka.common.security.plain.PlainLoginModule required"
@@ -103,7 +106,7 @@ def allow(admin: KafkaAdminClient) -> None:
     needed = {
         (ResourceType.TOPIC, "rasid."): (
             ACLOperation.CREATE, ACLOperation.DESCRIBE, ACLOperation.READ, ACLOperation.WRITE,
-            ACLOperation.DELETE,
+            ACLOperation.DELETE, ACLOperation.DESCRIBE_CONFIGS,
         ),
         (ResourceType.GROUP, "rasid"): (ACLOperation.DESCRIBE, ACLOperation.READ),
         (ResourceType.TRANSACTIONAL_ID, "rasid."): (ACLOperation.DESCRIBE, ACLOperation.WRITE),
@@ -147,6 +150,25 @@ def test_with_a_login_over_tls_and_the_least_of_rights_all_works(
         later = datetime.now(UTC) + timedelta(hours=1)
         assert log.expire({ALERTS: 1, DELIVERIES: 1}, later) == 2
         log.set_positions("archive", log.positions()["alert"])
+
+
+def test_by_the_least_of_rights_it_is_seen_what_brokers_would_delete(secured: Secured) -> None:
+    def keep_for(admin: KafkaAdminClient, milliseconds: int) -> None:
+        settings = {"retention.ms": str(milliseconds)}
+        topic = ConfigResource(ConfigResourceType.TOPIC, ALERTS, settings)
+        admin.alter_configs([topic])
+
+    with (
+        closing(secured.log(secured.options("rasid", "rasid-secret"))) as log,
+        closing(kafka_client.admin(secured.options("admin", "admin-secret"))) as admin,
+    ):
+        assert log.stage("process").acquire(30)
+        keep_for(admin, 1000)
+        try:
+            wait_until(lambda: any("retention.ms=1000" in each for each in log.problems()))
+        finally:
+            keep_for(admin, -1)
+            wait_until(lambda: not log.problems())
 
 
 def test_what_is_refused_is_told_with_what_to_look_at(
