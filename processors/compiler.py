@@ -309,6 +309,7 @@ class _Compiler:
             negated=str(body.get("negated", "drop")),
             reads_as=str(reads_as) if reads_as is not None else None,  # type: ignore[arg-type]
             fallback=str(body.get("fallback") or ""),
+            unplaced=body.get("unplaced", False),
             companion=body.get("companion", False),
             fire=tuple(_strings(examples.get("fire"))),
             quiet=tuple(_strings(examples.get("quiet"))),

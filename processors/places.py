@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from processors.arabic import IN
 from processors.lexicon import Hit
 from processors.matching import Scene
-from processors.rules import Rulebook
+from processors.rules import Rule, Rulebook
 
 # What is asked of every sentence, also of those that no rule may match (Rulebook.context).
 CONCEPTS = frozenset(
@@ -140,6 +140,14 @@ class Gazette:
             if self.is_place(hit, scene):
                 codes.update(dict.fromkeys(hit.codes))
         return tuple(codes)
+
+    def is_away(self, rule: Rule, actor: Hit, scene: Scene) -> bool:
+        """Whether `actor` acts away from its home."""
+        if self.theatre(actor, scene) is not None:
+            return True
+        # «غارة إسرائيلية على بلدة …»: of a village nobody lists
+        home = {*actor.codes, *self.written}
+        return rule.unplaced and home.issuperset(self.weights) and not self.located_weights
 
     def theatre(self, actor: Hit, scene: Scene) -> tuple[str, ...] | None:
         """Countries where `actor` acts that are not its home; None when it is at home.

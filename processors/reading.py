@@ -53,7 +53,7 @@ class Reading:
 
     def is_away(self, rule: Rule, hit: Hit, scene: Scene) -> bool:
         """Whether a force acts away from its home."""
-        return self.gazette.theatre(hit, scene) is not None
+        return self.gazette.is_away(rule, hit, scene)
 
     def bars(self, rule: Rule, scene: Scene) -> str:
         """Why the article as a whole does not let a rule count here; empty when it does."""

@@ -34,6 +34,7 @@ class Rule:
     negated: str = "drop"
     reads_as: Status | None = None
     fallback: str = ""  # counts only where the theme has nothing else: `lead` or `anywhere`
+    unplaced: bool = False  # `foreign` also where nothing says where, nor that it is at home
     companion: bool = False  # counts only where a rule of the theme that is none has fired
     fire: tuple[Word, ...] = ()
     quiet: tuple[Word, ...] = ()

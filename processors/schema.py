@@ -81,6 +81,9 @@ class RuleFile(_Model):
     fallback: Literal["lead", "anywhere"] | SkipJsonSchema[None] = Field(
         None, description="counts only where the theme has nothing else"
     )
+    unplaced: bool = Field(
+        False, description="with foreign: also where nothing says where, nor that it is at home"
+    )
     companion: bool = Field(False, description="counts only where the theme has something else")
     examples: ExamplesFile = ExamplesFile()
     false_alarms: Texts = Field([], description="what it is known to fire on wrongly")
