@@ -5,8 +5,8 @@
 Quality: articles of labelled events (one a line: event, title, text, source, source_country,
 language, published) are flagged and decided in order of publication. A pair of articles counts
 as joined when some story holds both. Unless given, of those in tests/alerts: events, which the
-figures of `alerts.joining` were found with, briefs, which they were held against, and dispatches
-and bulletins, which were written after.
+figures of `alerts.joining` were found with, briefs, which they were held against, and dispatches,
+bulletins and flashes, which were written after.
 
 Speed, by CPU time: Reports on made events, with N stories open (10,000 unless given), each with a
 text of its own or a copy, 60 words drawn as often as words are (Zipf), and mostly a place.
@@ -39,7 +39,7 @@ from processors.processor import credited  # noqa: E402
 from processors.sketch import sketch  # noqa: E402
 from streams.records import Flag, Report, decode, encode  # noqa: E402
 
-SETS = ("events", "briefs", "dispatches", "bulletins")
+SETS = ("events", "briefs", "dispatches", "bulletins", "flashes")
 EVENTS = [ROOT / "tests" / "alerts" / f"{name}.jsonl" for name in SETS]
 DAY_S = 86_400.0
 
