@@ -31,8 +31,8 @@ def replay(
     for_real: Annotated[
         bool, typer.Option("--for-real", help="Give them to the processors again.")
     ] = False,
-    alerts: Annotated[
-        bool, typer.Option("--alerts", help="With --for-real: alert for what is new in them.")
+    alert: Annotated[
+        bool, typer.Option("--alert", help="With --for-real: alert for what is new in them.")
     ] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -40,14 +40,14 @@ def replay(
     """Flag past articles with the rules of now, and tell what changes against their reports.
 
     With --for-real nothing is compared: the articles are appended again, for the running
-    processors and their rules, in the lane for backfill, which alerts nobody unless --alerts.
+    processors and their rules, in the lane for backfill, which alerts nobody unless --alert.
     """
     from rasid.replay import append_again, articles
     from streams.letters import STAGE
     from streams.records import ARTICLES, BACKFILL
 
-    if alerts and not for_real:
-        fail("--alerts goes with --for-real", code=2)
+    if alert and not for_real:
+        fail("--alert goes with --for-real", code=2)
     with log_since(config, since) as (configured, log, begin):
         found = articles(log, begin, start)
         if not for_real:
@@ -57,7 +57,7 @@ def replay(
         if not seat.acquire(_SEAT_S):
             fail("another command is at it; try again when it is done")
         with closing(seat):
-            count = append_again(seat, found, ARTICLES if alerts else BACKFILL)
+            count = append_again(seat, found, ARTICLES if alert else BACKFILL)
         typer.echo(f"{count} articles given to the processors again")
 
 

@@ -77,11 +77,11 @@ def test_for_real_the_articles_go_to_the_lane_that_alerts_nobody_unless_asked(
     assert rasid(monkeypatch, "replay", "--from", "1", "--for-real") == 0
     assert [m.key for m in log.read(BACKFILL)] == ["new", "dull"]
     since = (NOW - timedelta(days=4)).isoformat()
-    assert rasid(monkeypatch, "replay", "--since", since, "--for-real", "--alerts") == 0
+    assert rasid(monkeypatch, "replay", "--since", since, "--for-real", "--alert") == 0
     assert [m.key for m in log.read(ARTICLES)] == ["old", "new", "dull"] * 2
 
 
 def test_what_makes_no_sense_is_refused(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert rasid(monkeypatch, "replay", "--alerts") == 2
+    assert rasid(monkeypatch, "replay", "--alert") == 2
     assert rasid(monkeypatch, "replay", "--since", "yesterday") == 2
     assert rasid(monkeypatch, "replay", "--from", "-1") == 2
