@@ -12,7 +12,7 @@ from processors.text import PAUSE, QUOTES, STOP, Sentence
 from streams.records import Quantity, Span
 
 MAX_QUOTE_CHARS = 700
-_AND_THE = re.compile(r"وال\w\w")
+_AND_THE: Final = re.compile(r"وال\w\w")
 MAX_SPEAKER_WORDS = 9
 # «عشرات الجنود» are not ten: folded, a number to no one.
 _UNTOLD: Final = re.compile(
@@ -86,6 +86,7 @@ class Evidence:
         # «دعا فلان إلى», «نفت موسكو وجود»: who says it stands before the first other word known.
         other = {hit.start for hit in scene.hits if not hit.mask & self._who}
         for hit in scene.having(self._speech | self._opinion | self._act):
+            ahead = False  # whether who says it stands before the verb
             asked = not hit.mask & (self._speech | self._opinion)
             if headline and not asked and not hit.mask & self._speech:
                 continue  # «الهدنة بين الجيش والدعم السريع»
@@ -93,7 +94,7 @@ class Evidence:
                 continue
             if headline and hit.start > scene.sentence.first:
                 # «موسكو تعلن انسحاب»: a headline names who says it first.
-                first, last = self._before(hit.start, scene, tokens, stops)
+                ahead = True
             else:
                 until = stops | other if asked else stops
                 first = hit.end
@@ -104,14 +105,15 @@ class Evidence:
                     last += 1
                 if hit.mask & self._opinion and last not in whether:
                     continue
-                if last == first and not asked and tokens[last : last + 1] != [":"]:
-                    first, last = self._before(hit.start, scene, tokens, stops)
+                ahead = last == first and not asked and tokens[last : last + 1] != [":"]
+            if ahead:
+                first, last = self._before(hit.start, scene, tokens, stops)
             if first < last <= first + MAX_SPEAKER_WORDS:
                 end = last - 1
                 said = raw[starts[first] : starts[end] + len(tokens[end])]
                 said = said.strip("".join(QUOTES) + " ")
-                if _AND_THE.match(said):
-                    said = said[1:]
+                if ahead and first > scene.sentence.first and _AND_THE.match(said):
+                    said = said[1:]  # «… والنفط تؤكد»; «قال والد القتيل» is no conjunction
                 if said:
                     return said
         return None

@@ -144,9 +144,9 @@ class Flagger:
         places = [hit for hit in match.pieces if hit.mask & gazette.place]
         # «الجزائر تنفي إرسال قوات إلى ليبيا»: a state is no place before one is named.
         for own in (
-            codes(hit for hit in places if gazette.is_place(hit, match.scene)),
+            _codes(hit for hit in places if gazette.is_place(hit, match.scene)),
             gazette.here(match.scene, 0, 1 << 30),
-            codes(places),
+            _codes(places),
         ):
             if own:
                 return own
@@ -197,7 +197,7 @@ def _at_home(found: list[Found]) -> list[Found]:
     ]  # fmt: skip
 
 
-def codes(hits: Iterable[Hit]) -> tuple[str, ...]:
+def _codes(hits: Iterable[Hit]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(code for hit in hits for code in hit.codes))
 
 
