@@ -94,3 +94,8 @@ def open_as(url: str) -> Iterator[Callable[..., Log]]:
         stage.close()
     for log in logs:
         log.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "rasid.db"
