@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from alerts.index import StoryIndex
 from alerts.messages import outgoing
-from alerts.receivers import Receiver
+from alerts.receivers import EmailOptions, Receiver, SlackOptions
 from alerts.routing import Route
 from alerts.stage import AlertStage
 from alerts.stories import decide
@@ -31,6 +31,8 @@ from streams.records import (
     decode,
     encode,
 )
+from tests.fakes.slack_server import SlackServer
+from tests.fakes.smtp_server import MailServer
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -189,3 +191,24 @@ class Bench:
 
         self.until(settled, timeout_s)
         return self.deliveries()
+
+
+def fresh(article_id: str, **changes: Any) -> Any:
+    return make_report(article_id, seen=utc_now(), **changes)
+
+
+def desk(slack: SlackServer, name: str = "desk") -> Receiver:
+    return Receiver(name, SlackOptions(webhook_url=slack.webhook_url))
+
+
+def editors(mail_server: MailServer, *to: str, name: str = "editors") -> Receiver:
+    return Receiver(
+        name,
+        EmailOptions(
+            "rasid@desk.example",
+            to or ("a@desk.example",),
+            "127.0.0.1",
+            mail_server.port,
+            tls="none",
+        ),
+    )
