@@ -3,13 +3,15 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from operator import attrgetter
 from typing import Final
 
 from processors.lexicon import Hit, Term, as_read, outermost, unmasked
 from processors.rules import Rule, Rulebook, Sequence, met
-from processors.text import Sentence
+from processors.text import PAUSE, QUOTES, Sentence
 
+MARKS: Final = PAUSE | QUOTES
 _START: Final = attrgetter("start")
 MAX_CANDIDATES = 24  # of one item in one sentence: a bound for hostile text
 
@@ -25,6 +27,7 @@ class Scene:
     caption: bool = False  # the line under a picture
     dateline: int = 0  # the token behind what says where the report was written
     _having: dict[int, list[Hit]] = field(default_factory=dict)  # the same is asked again
+    _passed: list[int] = field(default_factory=list)  # words up to each token
 
     def having(self, mask: int) -> list[Hit]:
         """The hits of some of these concepts."""
@@ -43,6 +46,14 @@ class Scene:
 
     def clause_of(self, token: int) -> int:
         return bisect_right(self.sentence.clauses, token)
+
+    def words_between(self, start: int, end: int) -> int:
+        """How many words lie between two tokens: commas and quotation marks are none."""
+        first = self.sentence.first
+        if not self._passed:
+            tokens = self.sentence.tokens[first : self.sentence.last]
+            self._passed = [0, *accumulate(token not in MARKS for token in tokens)]
+        return self._passed[end - first] - self._passed[start - first]
 
 
 @dataclass(slots=True)
@@ -214,8 +225,10 @@ def _between(match: Match, barred: list[Hit]) -> bool:
 
 
 def _near(rule: Rule, scene: Scene, one: Hit, other: Hit) -> bool:
-    distance = other.start - one.end if other.start >= one.end else one.start - other.end
-    if distance < 0 or (rule.gap is not None and distance > rule.gap):
+    start, end = (one.end, other.start) if other.start >= one.end else (other.end, one.start)
+    if end < start:
+        return False
+    if rule.gap is not None and end - start > rule.gap < scene.words_between(start, end):
         return False
     return rule.scope == "sentence" or scene.clause_of(one.start) == scene.clause_of(other.start)
 

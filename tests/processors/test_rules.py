@@ -51,6 +51,15 @@ def test_a_users_folder_adds_a_theme(tmp_path: Path) -> None:
     assert flagger.digest != load_flagger(check_examples=False).digest
 
 
+def test_marks_are_no_words_of_a_gap(tmp_path: Path) -> None:
+    flagger = load_flagger([folder(tmp_path, GOOD)])
+    for text, fires in (
+        ("تم في «تعز»، فجر السبت، تبادل أسرى.", True),  # four words, two commas, two quotes
+        ("تم في مدينة تعز فجر يوم السبت تبادل أسرى.", False),
+    ):
+        assert bool(flagger.flag(Document("", text, "ar"))) == fires
+
+
 COMPANION = """\
   - id: named
     development: negotiated
