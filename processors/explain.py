@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from processors.events import Found, Part
-from processors.flagger import Document, Flagger
+from processors.flagger import Document, Flagger, needed
 from processors.lexicon import Hit
 from processors.matching import Scene, lacking, matches
 from processors.reading import Reading
@@ -38,7 +38,7 @@ class Fired:
     status: str
     score: float
     quote: str
-    counts: bool  # false: below the theme's threshold alone
+    counts: bool  # false: below the score that the theme needs here
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,8 @@ def explain(flagger: Flagger, document: Document) -> Explanation:
     near: list[Near] = []
     for theme in reading.book.themes:
         found = flagger.found(reading, theme)
-        fired += [_fired(item, theme) for item in found]
+        score = needed(theme, found)
+        fired += [_fired(item, score) for item in found]
         did = {(item.match.rule.id, id(item.match.scene)) for item in found}
         near += _nearly(reading, theme, did, bool(found))
     return Explanation(
@@ -104,14 +105,14 @@ def _words(reading: Reading, names: dict[int, str]) -> Iterator[Word]:
             yield Word(written, read_as, concepts, ", ".join(hit.codes))
 
 
-def _fired(item: Found, theme: Theme) -> Fired:
+def _fired(item: Found, needed: float) -> Fired:
     rule, part = item.match.rule, item.field
     pieces = tuple(
         (name, _written(part, hit)) for name, hit in zip(rule.names, item.match.pieces, strict=True)
     )
     return Fired(
         rule, pieces, item.development, item.status, round(item.score, 3),
-        _quote(part, item.match.scene), item.score >= theme.threshold,
+        _quote(part, item.match.scene), item.score >= needed,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.flagger import Document, Flagger, load_flagger
+from processors.flagger import LATE, Document, Flagger, load_flagger
 from streams.records import Flag, Report, decode, encode
 
 
@@ -256,6 +256,18 @@ def test_the_lead_weighs_more_than_the_tail(flagger: Flagger) -> None:
     filler = "وتحدث الوزير عن خطط البلدية لتحسين الطرق في المدينة. " * 20
     key = ("oil_field", "halted")
     assert found(flagger, news + filler)[key].score > found(flagger, filler + news)[key].score
+
+
+def test_what_only_the_far_tail_tells_in_passing_is_no_news(flagger: Flagger) -> None:
+    news = "وأعلنت أنقرة نشر قوات في ليبيا. "
+    filler = "وتحدث الوزير عن خطط البلدية لتحسين الطرق في المدينة. "
+    weak = "ويشارك مقاتلون أفغان في القتال بسوريا. "
+    strong = "ونفت أنقرة إرسال مرتزقة."
+    theme = {"foreign_force"}
+    assert {name for name, _ in found(flagger, filler * 3 + weak)} == theme
+    assert found(flagger, filler * LATE + weak) == {}
+    assert {name for name, _ in found(flagger, filler * LATE + strong)} == theme
+    assert {name for name, _ in found(flagger, news + filler * LATE + weak)} == theme
 
 
 def test_spans_are_exact_under_marks_and_tatweel(flagger: Flagger) -> None:
