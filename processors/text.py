@@ -28,6 +28,7 @@ STOP: Final = frozenset(".!?؟…\n۔")  # a sentence ends
 PAUSE: Final = frozenset("،,؛;:-–—()[]{}|/•*")  # a clause ends
 COMMAS: Final = frozenset("،,-–—")
 INSERTION_MAX_TOKENS: Final = 4
+AND: Final = "و"  # behind a comma it begins a clause
 DATELINE_TOKENS: Final = 12
 FULL_SENTENCE_WORDS: Final = 4  # shorter lines (bylines, page furniture) move no lead down
 MAX_SENTENCE_TOKENS: Final = 300  # longer ones are cut: text without a full stop costs no more
@@ -150,10 +151,21 @@ def _words(tokens: list[str], first: int, end: int) -> int:
 def _clauses(sentence: Sentence) -> list[int]:
     clauses: list[int] = []
     tokens, span = sentence.tokens, range(sentence.first, sentence.last)
+    closed = -1 - INSERTION_MAX_TOKENS  # the token behind the last insertion
     for i in compress(span, map(PAUSE.__contains__, tokens[span.start : span.stop])):
-        # A short insertion (، فجر اليوم،) does not end the clause it stands in.
-        if tokens[i] in COMMAS and clauses and i - clauses[-1] <= INSERTION_MAX_TOKENS:
+        # A short insertion (، فجر اليوم،), or two, does not end the clause it stands in.
+        if tokens[i] not in COMMAS:
+            clauses.append(i + 1)
+        elif clauses and i - clauses[-1] <= INSERTION_MAX_TOKENS:
             clauses.pop()
+            closed = i + 1
+        elif i - closed <= INSERTION_MAX_TOKENS and not _goes_on(tokens, i):
+            closed = i + 1
         else:
             clauses.append(i + 1)
     return clauses
+
+
+def _goes_on(tokens: list[str], comma: int) -> bool:
+    """Whether a comma is followed by «و…», which begins a clause of its own."""
+    return comma + 1 < len(tokens) and tokens[comma + 1].startswith(AND)

@@ -50,6 +50,12 @@ def test_a_short_insertion_ends_no_clause() -> None:
     assert len(sentence.clauses) == 1
 
 
+def test_two_short_insertions_end_no_clause() -> None:
+    tokens = words("قصفت الطائرات، فجر اليوم، بحسب مصدر أمني، مواقع في المدينة")
+    (sentence,) = sentences(tokens)
+    assert sentence.clauses == []
+
+
 def test_short_lines_move_no_lead_down() -> None:
     tokens = words(
         "رويترز\nمشاركة\nأعلنت الحكومة هدنة في البلاد اليوم. وقال الوزير إنها ستستمر شهرا."
