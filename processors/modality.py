@@ -7,9 +7,9 @@ concepts negation, denial, past, conditional, expected, call, speech of a langua
 from datetime import datetime
 from typing import Final
 
-from processors.arabic import TO, WILL
+from processors.arabic import IN, TO, WILL
 from processors.lexicon import Hit
-from processors.matching import Match
+from processors.matching import Match, Scene
 from processors.rules import Rulebook
 
 NEGATION_REACH: Final = 1  # words between «لم» and what it negates
@@ -18,6 +18,7 @@ REFUSAL_REACH: Final = 3
 YEAR_REACH: Final = 8
 EARLIEST_NOW: Final = 2010  # no feed is older: a text that names only earlier years looks back
 MARKER_REACH: Final = 10
+ASKED_REACH: Final = 20  # «دعا» and a long name, then «إلى مغادرة»
 UNDERGONE_REACH: Final = 6
 ATTACKS: Final = {"attacked", "strike"}
 REFUSED: Final = "refused"  # what is refused has not happened; a theme may say what it is then
@@ -52,6 +53,8 @@ class Modality:
         self._past = mask("past")
         self._met_with = mask("met_with")
         self._undergone = mask("undergone")
+        self._asked = mask("asked_for")
+        self._may = mask("may")
         self._unit = mask("unit")
         self._background = mask("background")
         self._was = mask("recalled_was")
@@ -84,7 +87,8 @@ class Modality:
         rule, scene, trigger = match.rule, match.scene, match.trigger
         if rule.negated == "drop":
             for hit in scene.having(self._negation):
-                if _before(hit, trigger, NEGATION_REACH) and not _piece_of(hit, match):
+                near = 0 <= trigger.start - hit.end <= NEGATION_REACH  # no mark between
+                if near and not _piece_of(hit, match):
                     return None, 0.0
         if self._is_past(match, tokens) or self._looks_back():
             return "past", _FACTORS["past"]
@@ -94,14 +98,14 @@ class Modality:
                 return "past", _FACTORS["background"]
         for hit in scene.having(self._denial):
             if (
-                _before(hit, trigger, DENIAL_REACH)
+                _before(scene, hit, trigger, DENIAL_REACH)
                 and scene.clause_of(hit.start) == clause
                 and not _piece_of(hit, match)
             ):
                 return "denied", _FACTORS["denied"]
         for hit in scene.having(self._refusal):
             if (
-                _before(hit, trigger, REFUSAL_REACH)
+                _before(scene, hit, trigger, REFUSAL_REACH)
                 and scene.clause_of(hit.start) == clause
                 and not _piece_of(hit, match)
             ):
@@ -116,22 +120,36 @@ class Modality:
                 return "conditional", _FACTORS["conditional"]
         if trigger.flags & TO and not self._is_undergone(match):  # للتوصل إلى هدنة: striven for
             return PURPOSE, _FACTORS["expected"]
-        if trigger.flags & WILL:
+        if trigger.flags & WILL or self._is_possible(match, tokens):
             return "expected", _FACTORS["expected"]
+        asked = trigger.flags & IN or any(
+            hit.end == trigger.start for hit in scene.having(self._asked)
+        )
         for status, mask in self._markers:
+            reach = ASKED_REACH if asked and status == "called_for" else MARKER_REACH
             for hit in scene.having(mask):
                 if (
-                    (_before(hit, trigger, MARKER_REACH) or _ends_in(hit, trigger))
+                    (_before(scene, hit, trigger, reach) or _ends_in(hit, trigger))
                     and (status == "called_for" or scene.clause_of(hit.start) == clause)
                     and not _piece_of(hit, match)
                 ):
                     return status, _FACTORS[status]
         return ("reported" if scene.mask & self._speech else "asserted"), 1.0
 
+    def _is_possible(self, match: Match, tokens: list[str]) -> bool:
+        """Whether a verb of the present stands behind «قد»: «قد تنسحب», not «قد انسحبت»."""
+        scene, trigger = match.scene, match.trigger
+        verb = self._fold(tokens[trigger.start])
+        return (verb[0] == "ي" or (verb[0] in "تن" and verb[-1] != "ت")) and any(
+            hit.end == trigger.start for hit in scene.having(self._may)
+        )
+
     def _is_undergone(self, match: Match) -> bool:
         """Whether the ل before a trigger is that of what came upon somebody: «تعرضت لقصف»."""
         scene, trigger = match.scene, match.trigger
-        return any(_before(hit, trigger, UNDERGONE_REACH) for hit in scene.having(self._undergone))
+        return any(
+            _before(scene, hit, trigger, UNDERGONE_REACH) for hit in scene.having(self._undergone)
+        )
 
     def recalls(self, match: Match) -> bool:
         """Whether a match looks like what an article recalls beside its news: «وكانت … أغلقت»,
@@ -193,8 +211,9 @@ class Modality:
         return any(self._fold(token).lower() in _SINCE for token in tokens[max(0, at - 4) : at])
 
 
-def _before(hit: Hit, trigger: Hit, reach: int) -> bool:
-    return 0 <= trigger.start - hit.end <= reach
+def _before(scene: Scene, hit: Hit, trigger: Hit, reach: int) -> bool:
+    """Whether a word stands before a trigger, at most `reach` words away."""
+    return hit.end <= trigger.start and scene.words_between(hit.end, trigger.start) <= reach
 
 
 def _ends_in(hit: Hit, trigger: Hit) -> bool:

@@ -99,6 +99,20 @@ def test_the_headline_tells_where(flagger: Flagger) -> None:
             ("foreign_force", "threatened"),
             "conditional",
         ),
+        ("قال المتحدث إن موسكو قد ترسل قوات إلى مالي.", ("foreign_force", "deployed"), "expected"),
+        ("أكد المتحدث أن موسكو قد أرسلت قوات إلى مالي.", ("foreign_force", "deployed"), "reported"),
+        (
+            "دعا نائب رئيس كتلة الإصلاح في مجلس النواب العراقي السابق عن محافظة ديالى، القوات "
+            "الأميركية إلى مغادرة البلاد.",
+            ("foreign_force", "withdrawal_called"),
+            "called_for",
+        ),
+        (
+            "كتب المحافظ على تلغرام إن قوات روسية دخلت بلدات في أوكرانيا.",
+            ("foreign_force", "deployed"),
+            "asserted",
+        ),
+        ("الحكومة السودانية توقع اتفاق وقف إطلاق النار.", ("ceasefire", "agreed"), "asserted"),
         (
             "لم يتضح ما إذا قصفت طائرات تركية مواقع في سوريا.",
             ("foreign_force", "strike"),
