@@ -33,6 +33,7 @@ TAIL = 6  # the sentence from which on an article tells of what was before
 LATE = 10  # and that from which on a theme told nowhere else is hardly its news
 LATE_SCORE = 0.7  # of 49 real articles with flags from there on only, 28 fall below, 2 of them news
 BUNDLED = Path(__file__).parent / "rules"
+DROP = "drop"  # what a theme turns a development into that is none with a status
 _ARABIC = re.compile("[\u0620-\u064a]+")
 _LATIN = re.compile("[A-Za-z]+")
 _PREFERRED = ("ar", "en")  # of the languages of one script, for a text that does not say
@@ -127,6 +128,8 @@ class Flagger:
             return None
         turn = theme.turns.get(status, {})
         development = turn.get(rule.development) or turn.get("*", rule.development)
+        if development == DROP:
+            return None
         if status == REFUSED:
             if rule.development not in turn and "*" not in turn:
                 return None

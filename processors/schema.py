@@ -102,7 +102,7 @@ class ThemeFile(_Model):
     anchors: Texts = Field([], description="concepts one of which a sentence must have")
     quiet: Texts = Field([], description="concepts that silence the theme")
     turns: dict[Status | Literal["refused", "purpose"], dict[Text, Text]] = Field(
-        {}, description="by status, what a development becomes with it"
+        {}, description="by status, what a development becomes with it; drop: none"
     )
     overrides: dict[Text, Texts] = Field(
         {}, description="what a development in the headline takes from the text below"

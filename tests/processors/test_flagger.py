@@ -124,6 +124,24 @@ def test_status(flagger: Flagger, text: str, key: tuple[str, str], status: str) 
     assert found(flagger, text)[key].status == status
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "متى ما دخلت الهدنة حيز التنفيذ في السودان فستعود المنظمات.",
+        "يستعد المقاتلون لقتل جنود روس في أوكرانيا.",
+        "إذا قتل جندي أميركي في العراق فسيرد البنتاغون.",
+        "طالب المتظاهرون بتسليح المعارضة السورية من تركيا.",
+    ],
+)
+def test_what_a_theme_drops_with_a_status_is_not_told(flagger: Flagger, text: str) -> None:
+    assert flagger.flag(Document("", text, "ar")) == []
+
+
+def test_the_opposition_refuses_nothing_by_its_name(flagger: Flagger) -> None:
+    told = found(flagger, "رحبت المعارضة السورية بوقف إطلاق النار.")
+    assert {development for _, development in told} == {"agreed"}
+
+
 def test_a_number_of_soldiers_is_no_year(flagger: Flagger) -> None:
     flags = flagger.flag(Document("", "ينتشر 1960 جنديا روسيا في ممر لاتشين منذ أمس.", "ar"))
     assert [(flag.development, flag.status) for flag in flags] == [("deployed", "asserted")]
