@@ -7,7 +7,7 @@ from typing import Final, Literal
 from processors.evidence import Evidence
 from processors.lexicon import Entry, Hit
 from processors.matching import Match
-from processors.text import Sentence, places
+from processors.text import Sentence, joined, places
 from streams.records import Flag, Span
 
 MAX_SHOWN: Final = 40  # matches of one event that a flag shows
@@ -29,7 +29,7 @@ class Part:
     def starts(self) -> list[int]:
         """Raw offset of each token; computed when first asked for."""
         if not self._starts:
-            self._starts = places(self.raw)
+            self._starts = places(joined(self.raw))
         return self._starts
 
 

@@ -33,6 +33,7 @@ DATELINE_TOKENS: Final = 12
 FULL_SENTENCE_WORDS: Final = 4  # shorter lines (bylines, page furniture) move no lead down
 MAX_SENTENCE_TOKENS: Final = 300  # longer ones are cut: text without a full stop costs no more
 JOINER: Final = "\u2010"  # what a hyphen inside a word is read as
+ZERO_WIDTH: Final = ("\u200b", "\u200c")  # a space, and what keeps letters from joining
 QUOTES: Final = frozenset("\"'«»“”‘’„‹›`" + JOINER)  # looked across
 
 _MARKS: Final = STOP | PAUSE
@@ -73,8 +74,12 @@ def words(text: str) -> list[str]:
 
 
 def joined(text: str) -> str:
-    """The text with the hyphens inside its words told from dashes: Saudi-led, F-15,
-    كركوك-جيهان. As long as the text, so that places stay."""
+    """The text with the hyphens inside its words told from dashes (Saudi-led, F-15,
+    كركوك-جيهان), and apart what nothing but a zero-width mark divides (إطلاق النار). As long
+    as the text, so that places stay."""
+    for mark in ZERO_WIDTH:
+        if mark in text:
+            text = text.replace(mark + "ال", JOINER + "ال")
     return _HYPHEN.sub(JOINER, text) if "-" in text else text
 
 

@@ -5,7 +5,9 @@ from hypothesis import strategies as st
 
 from processors.text import (
     MAX_SENTENCE_TOKENS,
+    QUOTES,
     TOKEN,
+    joined,
     places,
     sentences,
     split_headline,
@@ -48,6 +50,15 @@ def test_a_short_insertion_ends_no_clause() -> None:
     tokens = words("قصفت الطائرات، فجر اليوم، مواقع في المدينة، وقال شهود إنهم فروا")
     (sentence,) = sentences(tokens)
     assert len(sentence.clauses) == 1
+
+
+def test_words_that_a_zero_width_mark_alone_divides_come_apart() -> None:
+    for mark in "\u200b\u200c":
+        text = f"وقف إطلاق{mark}النار"
+        assert [word for word in words(joined(text)) if word not in QUOTES] == [
+            "وقف", "إطلاق", "النار",
+        ]  # fmt: skip
+        assert len(joined(text)) == len(text)
 
 
 def test_two_short_insertions_end_no_clause() -> None:
