@@ -137,6 +137,20 @@ def test_what_a_theme_drops_with_a_status_is_not_told(flagger: Flagger, text: st
     assert flagger.flag(Document("", text, "ar")) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "due"),
+    [
+        ("أبان الوزير أن الطائرات الروسية قصفت مواقع في إدلب السورية.", {"strike"}),
+        ("إبان حرب الخليج قصفت طائرات أميركية مواقع في بغداد.", set()),
+        ("تحدث الوزير عن صاروخ قرب مصفاة الزاوية.", set()),
+        ("في الهند امرأة حركت يدها اليمنى وقالت إنها ضربت تمساحا.", set()),
+        ("اقتحم مسلحون مصفى بيجي. ويعد مصفى بيجي الأكبر بطاقة مئة ألف برميل.", {"seized"}),
+    ],
+)
+def test_words_that_look_like_others(flagger: Flagger, text: str, due: set[str]) -> None:
+    assert {f.development for f in flagger.flag(Document("", text, "ar"))} == due
+
+
 def test_the_opposition_refuses_nothing_by_its_name(flagger: Flagger) -> None:
     told = found(flagger, "رحبت المعارضة السورية بوقف إطلاق النار.")
     assert {development for _, development in told} == {"agreed"}
