@@ -3,7 +3,6 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from itertools import accumulate
 from operator import attrgetter
 from typing import Final
 
@@ -27,7 +26,6 @@ class Scene:
     caption: bool = False  # the line under a picture
     dateline: int = 0  # the token behind what says where the report was written
     _having: dict[int, list[Hit]] = field(default_factory=dict)  # the same is asked again
-    _passed: list[int] = field(default_factory=list)  # words up to each token
 
     def having(self, mask: int) -> list[Hit]:
         """The hits of some of these concepts."""
@@ -49,11 +47,8 @@ class Scene:
 
     def words_between(self, start: int, end: int) -> int:
         """How many words lie between two tokens: commas and quotation marks are none."""
-        first = self.sentence.first
-        if not self._passed:
-            tokens = self.sentence.tokens[first : self.sentence.last]
-            self._passed = [0, *accumulate(token not in MARKS for token in tokens)]
-        return self._passed[end - first] - self._passed[start - first]
+        between = self.sentence.tokens[start:end]
+        return len(between) - sum(map(MARKS.__contains__, between))
 
 
 @dataclass(slots=True)
