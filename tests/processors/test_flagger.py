@@ -514,6 +514,7 @@ def test_a_truce_is_told_from_its_background(flagger: Flagger, text: str, due: s
         ("مسيّرة يُعتقد أنها أميركية تقصف موقعا في مأرب باليمن.", "strike"),
         ("قال الجيش الإيراني إنه سيقصف مقار كردية في أربيل مجددا.", "threatened"),
         ("طهران: لا مستشارين لنا في صنعاء.", "denied"),
+        ("تدفق مقاتلون شيشان على سوريا للقتال إلى جانب المعارضة.", "deployed"),
     ],
 )
 def test_a_foreign_force_in_other_words(flagger: Flagger, text: str, development: str) -> None:
