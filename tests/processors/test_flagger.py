@@ -300,7 +300,7 @@ def test_one_event_told_twice_is_one_flag(flagger: Flagger) -> None:
 
 def test_the_lead_weighs_more_than_the_tail(flagger: Flagger) -> None:
     news = "أغلق محتجون حقل الشرارة في ليبيا."
-    filler = "وتحدث الوزير عن خطط البلدية لتحسين الطرق في المدينة. " * 20
+    filler = "وتحدث الوزير عن خطط البلدية لتحسين الطرق في المدينة. " * 8
     key = ("oil_field", "halted")
     assert found(flagger, news + filler)[key].score > found(flagger, filler + news)[key].score
 
