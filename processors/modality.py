@@ -191,11 +191,8 @@ class Modality:
         scene = match.scene
         clause = scene.clause_of(match.trigger.start)
         for hit in scene.having(self._past):
-            if (
-                scene.clause_of(hit.start) == clause
-                and not _piece_of(hit, match)
-                and self._fold(tokens[hit.start - 1]) not in _MADE
-            ):
+            made = hit.start > 0 and self._fold(tokens[hit.start - 1]) in _MADE
+            if scene.clause_of(hit.start) == clause and not _piece_of(hit, match) and not made:
                 return True
         counted = {hit.start for hit in scene.having(self._unit)}
         for at in range(scene.sentence.first, scene.sentence.last):
