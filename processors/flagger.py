@@ -34,7 +34,7 @@ LATE = 10  # and that from which on a theme told nowhere else is hardly its news
 LATE_SCORE = 0.7  # of 49 real articles with flags from there on only, 28 fall below, 2 of them news
 BUNDLED = Path(__file__).parent / "rules"
 DROP = "drop"  # what a theme turns a development into that is none with a status
-_ARABIC = re.compile("[\u0620-\u064a]+")
+_ARABIC = re.compile("[\u0620-\u064a\ufb50-\ufdff\ufe70-\ufefc]+")
 _LATIN = re.compile("[A-Za-z]+")
 _PREFERRED = ("ar", "en")  # of the languages of one script, for a text that does not say
 

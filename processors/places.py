@@ -11,7 +11,8 @@ from processors.rules import Rule, Rulebook
 # What is asked of every sentence, also of those that no rule may match (Rulebook.context).
 CONCEPTS = frozenset(
     ("country", "town", "capital", "named_installation", "nationality", "local_force", "locative",
-     "land", "frontier", "inside", "from_across", "fired_shell", "strike_verb")
+     "land", "frontier", "inside", "from_across", "fired_shell", "strike_verb", "from_word",
+     "homeward")
 )  # fmt: skip
 # A sentence without any says nothing of where, but for the forces that tell where they act.
 NOTED = ("country", "town", "capital", "named_installation", "nationality")
@@ -43,6 +44,8 @@ class Gazette:
         self.origin = mask("from_across")  # «من داخل الأراضي»: whence a missile comes
         self.fired = mask("fired_shell")
         self.struck = mask("strike_verb")
+        self.whence = mask("from_word")
+        self.homeward = mask("homeward")  # «عودة»: what «من اليمن» behind it is whence
         self.named: set[str] = set()  # countries spoken of otherwise than by a town
         self.towns: dict[str, set[int]] = defaultdict(set)
         self.written: dict[str, None] = {}  # where the report was written, if it says so
@@ -162,6 +165,9 @@ class Gazette:
         if self._is_setting(actor, scene):
             return None
         located, bare, adjectives = self._evidence(actor, scene)
+        left = self._away([hit for hit in (*located, *bare) if self._is_left(hit, scene)], home)
+        if left:
+            return left
         suspect = not anywhere and any(self.located_weights.get(code) for code in home)
         if suspect:
             located = [hit for hit in located if any(map(self.is_sure, hit.codes))]
@@ -205,6 +211,12 @@ class Gazette:
         if self._is_beyond(actor, scene):
             return True
         return bool(actor.flags & IN) or self._follows(actor, scene, self.inside, 0)
+
+    def _is_left(self, place: Hit, scene: Scene) -> bool:
+        """Whether a place is where those were who come home: «عاد الجنود من مالي إلى باريس»."""
+        return self._follows(place, scene, self.whence, 0) and any(
+            word.start < place.start for word in scene.having(self.homeward)
+        )
 
     def _evidence(self, actor: Hit, scene: Scene) -> tuple[list[Hit], list[Hit], list[Hit]]:
         """What a sentence says of where: places named as such, places and parties only

@@ -286,6 +286,30 @@ def test_whence_its_forces_leave_is_not_whose_they_are(flagger: Flagger) -> None
     assert [(flag.development, flag.countries) for flag in flags] == [("withdrawn", ("ML",))]
 
 
+@pytest.mark.parametrize(
+    ("text", "development"),
+    [
+        ("عاد 300 جندي سوداني من اليمن إلى الخرطوم.", "withdrawn"),
+        ("عودة القوات الإماراتية من عدن إلى أبوظبي.", "withdrawn"),
+        ("نظمت أسر في الخرطوم وقفة للمطالبة بسحب القوات السودانية من اليمن.", "withdrawal_called"),
+    ],
+)
+def test_those_who_come_home_were_abroad(flagger: Flagger, text: str, development: str) -> None:
+    flags = {f.development: f.countries for f in flagger.flag(Document("", text, "ar"))}
+    assert flags == {development: ("YE",)}
+
+
+def test_what_came_of_all_these_years_is_no_news(flagger: Flagger) -> None:
+    assert found(flagger, "شهد ميناء السدرة في ليبيا هجمات عدة.")
+    assert found(flagger, "شهد ميناء السدرة في ليبيا خلال السنوات الماضية هجمات عدة.") == {}
+
+
+def test_letters_in_the_shapes_they_are_printed_in(flagger: Flagger) -> None:
+    text = "ﺗﻮﻗﻒ ﺍﻟﻀﺦ ﻣﻦ ﺣﻘﻞ ﺍﻟﺸﺮﺍﺭﺓ ﻓﻲ ﻟﻴﺒﻴﺎ."
+    flags = flagger.flag(Document("", text))
+    assert [(f.development, f.countries) for f in flags] == [("halted", ("LY",))]
+
+
 def test_a_patrol_and_an_elected_government_are_no_sport(flagger: Flagger) -> None:
     text = "دعت الحكومة المنتخبة إلى هدنة في سرت. وعادت الدورية. ورحبت الدورية المشتركة بالهدنة."
     assert ("ceasefire", "called_for") in found(flagger, text)
