@@ -165,9 +165,7 @@ class Gazette:
         if self._is_setting(actor, scene):
             return None
         located, bare, adjectives = self._evidence(actor, scene)
-        left = self._away([hit for hit in (*located, *bare) if self._is_left(hit, scene)], home)
-        if left:
-            return left
+        left = [hit for hit in (*located, *bare) if self._is_left(hit, scene)]
         suspect = not anywhere and any(self.located_weights.get(code) for code in home)
         if suspect:
             located = [hit for hit in located if any(map(self.is_sure, hit.codes))]
@@ -178,6 +176,9 @@ class Gazette:
                 away = self._away(group, home)
                 if away:
                     return away
+            away = self._away(left, home)
+            if away:
+                return away
             if not anywhere and near:
                 return None
         away = self._away([hit for hit in bare if hit.mask & self.town], home)

@@ -299,6 +299,12 @@ def test_those_who_come_home_were_abroad(flagger: Flagger, text: str, developmen
     assert flags == {development: ("YE",)}
 
 
+def test_those_who_come_on_are_where_they_come_to(flagger: Flagger) -> None:
+    text = "مقاتلات روسية وصلت إلى قاعدة الجفرة قادمة من سوريا."
+    flags = {f.development: f.countries for f in flagger.flag(Document("", text, "ar"))}
+    assert flags["deployed"] == ("LY",)
+
+
 def test_what_came_of_all_these_years_is_no_news(flagger: Flagger) -> None:
     assert found(flagger, "شهد ميناء السدرة في ليبيا هجمات عدة.")
     assert found(flagger, "شهد ميناء السدرة في ليبيا خلال السنوات الماضية هجمات عدة.") == {}
