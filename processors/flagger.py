@@ -276,6 +276,9 @@ def _no_collection() -> Iterator[None]:
         yield
     finally:
         if paused:
+            # Into the oldest generation, unlooked at: else the first look goes through them all.
+            gc.freeze()
+            gc.unfreeze()
             gc.enable()
 
 
