@@ -32,6 +32,7 @@ from streams.records import Flag
 TAIL = 6  # the sentence from which on an article tells of what was before
 LATE = 10  # and that from which on a theme told nowhere else is hardly its news
 LATE_SCORE = 0.7  # of 49 real articles with flags from there on only, 28 fall below, 2 of them news
+NAMED = 0.1  # share of the most named place below which a country is not where it happens
 BUNDLED = Path(__file__).parent / "rules"
 DROP = "drop"  # what a theme turns a development into that is none with a status
 _ARABIC = re.compile("[\u0620-\u064a\ufb50-\ufdff\ufe70-\ufefc]+")
@@ -78,7 +79,7 @@ class Flagger:
         """The flags of a document taken apart."""
         found: list[Found] = []
         for theme in reading.book.themes:
-            found += _at_home(self.found(reading, theme))
+            found += _placed(_at_home(self.found(reading, theme)), reading.gazette)
         evidence = Evidence(reading.book)
         thresholds = {theme.name: needed(theme, found) for theme in reading.book.themes}
         flags = []
@@ -205,6 +206,22 @@ def _at_home(found: list[Found]) -> list[Found]:
     return [
         item if item.match.rule.foreign >= 0 or homes.isdisjoint(item.countries)
         else replace(item, countries=tuple(c for c in item.countries if c not in homes) or away[:1])
+        for item in found
+    ]  # fmt: skip
+
+
+def _placed(found: list[Found], gazette: Gazette) -> list[Found]:
+    """Of matches of one theme: a country that is hardly named as a place, where another of the
+    theme is, is that of a government or an army that is spoken of («أعلنت البحرين مقتل خمسة من
+    جنودها» beside «في مأرب»)."""
+    weights = gazette.located_weights
+    told = dict.fromkeys(code for item in found for code in item.countries)
+    most = max(told, key=lambda code: weights.get(code, 0.0), default="")
+    least = NAMED * weights.get(most, 0.0)
+    there = {code for code in told if weights.get(code, 0.0) >= least}
+    return [
+        item if there.issuperset(item.countries)
+        else replace(item, countries=tuple(c for c in item.countries if c in there) or (most,))
         for item in found
     ]  # fmt: skip
 

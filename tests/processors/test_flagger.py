@@ -299,6 +299,13 @@ def test_those_who_come_home_were_abroad(flagger: Flagger, text: str, developmen
     assert flags == {development: ("YE",)}
 
 
+def test_a_government_that_speaks_is_not_where_its_soldiers_fall(flagger: Flagger) -> None:
+    title = "مقتل 45 جنديا إماراتيا بصاروخ في مأرب"
+    text = "استهدف صاروخ معسكرا في مأرب باليمن. وأعلنت البحرين في بيان مقتل خمسة من جنودها."
+    flags = flagger.flag(Document(title, text, "ar"))
+    assert {f.countries for f in flags if f.development == "casualties"} == {("YE",)}
+
+
 def test_those_who_come_on_are_where_they_come_to(flagger: Flagger) -> None:
     text = "مقاتلات روسية وصلت إلى قاعدة الجفرة قادمة من سوريا."
     flags = {f.development: f.countries for f in flagger.flag(Document("", text, "ar"))}
