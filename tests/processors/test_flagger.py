@@ -301,7 +301,10 @@ def test_those_who_come_home_were_abroad(flagger: Flagger, text: str, developmen
 
 def test_a_government_that_speaks_is_not_where_its_soldiers_fall(flagger: Flagger) -> None:
     title = "مقتل 45 جنديا إماراتيا بصاروخ في مأرب"
-    text = "استهدف صاروخ معسكرا في مأرب باليمن. وأعلنت البحرين في بيان مقتل خمسة من جنودها."
+    text = (
+        "استهدف صاروخ معسكرا في مأرب. وأعلنت البحرين مقتل خمسة من جنودها، فيما أفاد أطباء "
+        "بأن جنودا يمنيين لقوا حتفهم."
+    )
     flags = flagger.flag(Document(title, text, "ar"))
     assert {f.countries for f in flags if f.development == "casualties"} == {("YE",)}
 
