@@ -43,7 +43,7 @@ def show_explanation(explanation: "Explanation") -> None:
     console = Console(highlight=False, soft_wrap=True)
     words = Table(title="words", title_justify="left", box=None, padding=(0, 2))
     for column in ("written", "read as", "is", "country"):
-        words.add_column(column, no_wrap=True)
+        words.add_column(column, no_wrap=column != "is")  # what it is may be long
     concepts: dict[tuple[str, str, str], list[str]] = {}
     for word in explanation.words:
         key = (word.written, " ".join(word.read_as), word.country)

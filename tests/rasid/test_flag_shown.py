@@ -54,3 +54,12 @@ def test_it_says_when_it_happened(capsys: pytest.CaptureFixture[str]) -> None:
     happened = Happened(day=date(2026, 3, 3), text="الثلاثاء")
     show(Document("", ""), [make_flag(happened=happened)])
     assert "  happened: Tuesday 2026-03-03 «الثلاثاء»\n" in capsys.readouterr().out
+
+
+def test_each_word_is_shown_with_how_it_was_read_on_a_narrow_terminal(tmp_path: Path) -> None:
+    """However much it may be."""
+    file = tmp_path / "text"
+    file.write_text("عاد 300 جندي سوداني من اليمن إلى الخرطوم.", encoding="utf-8")
+    result = CliRunner().invoke(app, ["flag", "--explain", str(file)], env={"COLUMNS": "80"})
+    words = result.output.partition("\nwords\n")[2].partition("rules that fired")[0]
+    assert {"اليمن", "ال+يمن", "power,"} <= set(words.split())
