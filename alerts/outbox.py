@@ -19,6 +19,7 @@ from alerts.pacing import Bucket, backoff_s
 
 TRIES: Final = 3  # failures in a row before the next message of the lane is tried
 LOOKED_AT: Final = 256  # messages of a lane looked at for one that is due
+SET_BACK: Final = timedelta(seconds=5)  # less than this is no clock set back
 
 
 @dataclass(slots=True)
@@ -72,6 +73,7 @@ class Outbox:
         self._lanes: dict[str, _Lane] = {}
         self._buckets: dict[Hashable, Bucket] = {}
         self._paces: dict[str, Hashable] = {}
+        self._latest: datetime | None = None  # when `take` was last asked
 
     def pace(self, keys: Mapping[str, Hashable], *, interval_s: float, burst: int) -> None:
         """Pace these receivers, and no others; those with one key share one pace."""
@@ -108,6 +110,7 @@ class Outbox:
     ) -> list[tuple[str, str]]:
         """(receiver, alert) of what may go at this moment, one a `known` receiver; each counts
         as in flight, and against its pace, from here on."""
+        self._mind_clock(now)
         taken = []
         for receiver, lane in self._lanes.items():
             alert = lane.pick(now) if receiver in known else None
@@ -203,6 +206,16 @@ class Outbox:
             for name, lane in self._lanes.items()
             if lane.waiting
         }
+
+    def _mind_clock(self, now: datetime) -> None:
+        """A clock set back by an hour must not keep back for an hour what was due just now."""
+        if self._latest is not None and now < self._latest - SET_BACK:
+            back = self._latest - now
+            for lane in self._lanes.values():
+                lane.hold = lane.hold - back if lane.hold else None
+                for waiting in lane.waiting.values():
+                    waiting.due -= back
+        self._latest = now
 
     def clear(self) -> None:
         """Forget all that waits; what is in flight stays so."""

@@ -214,3 +214,17 @@ def test_the_oldest_that_waits_is_told_by_receiver() -> None:
     assert outbox.oldest() == {"desk": at(5)}
     outbox.settle("desk", "later")
     assert outbox.oldest() == {}
+
+
+def test_a_clock_set_back_keeps_nothing_back_for_longer() -> None:
+    outbox = filled(desk=1, editors=1)
+    assert take(outbox) == ["d0", "e0"]
+    fail(outbox, "d0", 0, 30, asked=True)
+    outbox.settle("editors", "e0", sent=True)
+    outbox.add("editors", "e1", due=at(1), queued=NOW)
+    hour = 3600
+    assert take(outbox, 1 - hour) == []  # noticed: one second went by since the last look
+    assert take(outbox, 2 - hour) == ["e1"]
+    assert take(outbox, 29 - hour) == []
+    assert take(outbox, 32 - hour) == ["d0"]
+    assert outbox.wait_s(at(32 - hour), 0, 0.5) == 0.5
